@@ -213,12 +213,8 @@ class _Walk(LineWalk):
         """A dash in front of a key that belongs to the entry above, or of a name among names."""
         own = next((level for level in self.levels if level.column == column), None)
         if own is not None and own.keys and own.parent in _OF_NAMES and not own.is_list:
-            written = self.lines[self.now].strip().removeprefix("- ")
-            message = (
-                f"a dash too many: each name under  {own.parent}:  stands as the first one does"
-            )
-            self.say("P017", column, column + 1, message, under=f"write  {written}")
-            self.put(column, column + 2, "")
+            message = f"a dash too many: names under  {own.parent}:  have none"
+            self.swap(column, column + 2, "", message, (column, column + 1))
             return True
         for above, level in zip(self.levels, self.levels[1:], strict=False):
             if (

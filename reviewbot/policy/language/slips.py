@@ -28,6 +28,8 @@ from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
+_SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
+_SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
 
 
@@ -71,6 +73,13 @@ class LineWalk:
         self._owners.setdefault(self.now, len(self.findings) - 1)
         if not fixed:
             self._guessed.add(self.now)
+
+    def swap(self, start: int, end: int, text: str, message: str, shown: tuple[int, int]) -> None:
+        """Put a text in place of a part of this line, and show the line with it to who wrote it so."""
+        line = self.lines[self.now]
+        written = f"{line[:start]}{text}{line[end:]}".strip()
+        self.say("P017", *shown, message, under=f"write  {written}")
+        self.put(start, end, text)
 
     def with_fixes(self) -> tuple[Finding, ...]:
         """The findings, each with the lines that certainly cure it."""
@@ -213,28 +222,16 @@ class LineWalk:
         found = shape(_BULLET).match(rest)
         is_entry = self._entries_may_stand(at)
         if found is not None and (is_entry or self._is_known(rest[len(found.group(0)) :])):
-            sign, behind = found.group(1), rest[len(found.group(0)) :]
-            self.say(
-                "P017",
-                at,
-                at + len(sign),
-                f"an entry begins with a hyphen  -,  not with  {sign}",
-                under=f"write  - {behind.strip()}",
-            )
-            self.put(at, at + len(found.group(0)), "- ")
+            sign = found.group(1)
+            message = f"an entry begins with a hyphen  -,  not with  {sign}"
+            self.swap(at, at + len(found.group(0)), "- ", message, (at, at + len(sign)))
             return
         glued = shape(r"(-+|[•◦▪‣●–—−])([\p{L}\"'@].*)").fullmatch(rest)
         if glued is not None and (self._is_known(glued.group(2)) or is_entry):
-            self.say(
-                "P017",
-                at,
-                at + 2,
-                "a space is missing behind the dash"
-                if glued.group(1) == "-"
-                else f"an entry begins with a hyphen  -,  not with  {glued.group(1)}",
-                under=f"write  - {glued.group(2)}",
-            )
-            self.put(at, at + len(glued.group(1)), "- ")
+            sign = glued.group(1)
+            message = f"an entry begins with a hyphen  -,  not with  {sign}"
+            message = "a space is missing behind the dash" if sign == "-" else message
+            self.swap(at, at + len(sign), "- ", message, (at, at + 2))
 
     def _or_entry(self, at: int, rest: str) -> bool:
         """`or last.outcome_kind: scrape_failed` among entries of a list."""
@@ -242,8 +239,7 @@ class LineWalk:
         if word.casefold() not in ("or", "oder") or word_of(behind.strip()) not in FACTS:
             return False
         message = "alternatives begin with a hyphen  -"
-        self.say("P017", at, at + 2, message, under=f"write  - {behind.strip()}")
-        self.put(at, at + len(word) + 1, "- ")
+        self.swap(at, at + len(word) + 1, "- ", message, (at, at + 2))
         return True
 
     def _two_dashes(self, at: int, rest: str) -> bool:
@@ -252,8 +248,7 @@ class LineWalk:
             return False
         following = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
         if indent_of(following) <= at + 2:
-            self.say("P017", at, at + 3, "a dash too many", under=f"write  {rest[2:]}")
-            self.put(at, at + 4, "- ")
+            self.swap(at, at + 4, "- ", "a dash too many", (at, at + 3))
         return True
 
     def _quoted_mail(self, line: str) -> None:
@@ -298,15 +293,13 @@ class LineWalk:
         here, value = begins + len(word), behind.strip()
         sign = shape(_SIGN).fullmatch(behind)
         if shape(r"\p{Zs}*[:：]{1,2}.*").fullmatch(behind):
-            self._colon_wrong(word, here, behind)
+            self._colon_wrong(here, behind)
         elif sign is not None:
-            self._signed(word, here, sign.group(1), sign.group(2))
+            self._signed(here, sign.group(1), sign.group(2))
         elif self._lacks_colon(word, behind, begins):
             value = _without_is(value) if word in FACTS else value
             message = f"the colon is missing behind  {word}"
-            written = f"{word}: {value}".rstrip()
-            self.say("P017", begins, here, message, under=f"write  {written}")
-            self.put(here, len(line), f": {value}".rstrip())
+            self.swap(here, len(line), f": {value}".rstrip(), message, (begins, here))
 
     def mend_inline(self) -> None:
         """What stands behind a key that more lines belong to: `rules: - name: a`, `remind: 6h …: Maria`."""
@@ -370,9 +363,8 @@ class LineWalk:
             return False
         fact, value = found.groups()
         message = "the name of a fact stands without brackets here"
-        end = begins + rest.index(":")
-        self.say("P017", begins, end, message, under=f"write  {fact}: {value}")
-        self.put(begins, len(self.lines[self.now]), f"{fact}: {value}")
+        shown = begins, begins + rest.index(":")
+        self.swap(begins, len(self.lines[self.now]), f"{fact}: {value}", message, shown)
         return True
 
     def _if(self, rest: str, begins: int) -> bool:
@@ -398,16 +390,15 @@ class LineWalk:
         is_own = word in FACTS or not self.continues(begins)
         return is_own and behind.startswith((" ", "\xa0"))
 
-    def _colon_wrong(self, word: str, here: int, behind: str) -> None:
+    def _colon_wrong(self, here: int, behind: str) -> None:
         """A colon twice, without its space, or of another kind."""
         message = "a space is missing behind the colon"
         if behind.count(":", 0, 3) > 1:
             message = "a colon too many stands here"
         elif "：" in behind[:3]:
             message = "this is a colon of another kind"
-        value = behind.strip().lstrip(":： ")
-        self.say("P017", here, here + 1, message, under=f"write  {word}: {value}".rstrip())
-        self.put(here, len(self.lines[self.now]), f": {value}".rstrip())
+        meant = f": {behind.strip().lstrip(':： ')}".rstrip()
+        self.swap(here, len(self.lines[self.now]), meant, message, (here, here + 1))
 
     def _remark_behind(self, start: int) -> None:
         """`then: dispute // send it back`."""
@@ -418,26 +409,14 @@ class LineWalk:
         at = start + len(found.group(1)) + len(found.group(2))
         sign = found.group(3)
         message = f"comments begin with #, not with {sign}"
-        written = f"{line[:at].strip()} #{found.group(4) or ''}"
-        self.say("P017", at, at + len(sign), message, under=f"write  {written}")
-        self.put(at, at + len(sign), "#")
+        self.swap(at, at + len(sign), "#", message, (at, at + len(sign)))
 
-    def _signed(self, word: str, here: int, sign: str, value: str) -> None:
+    def _signed(self, here: int, sign: str, value: str) -> None:
         """`key = value`, `key >= 5`, `key != value`."""
-        plain_signs = ("=", "==", "=>", "==>", ":=", "->", "≔", "=:", ";", "→", "⇒")
-        words = {
-            ">=": "at least ",
-            "≥": "at least ",
-            "<=": "at most ",
-            "≤": "at most ",
-            ">": "more than ",
-        }
-        words |= {"<": "less than ", "!=": "not ", "<>": "not ", "≠": "not "}
-        meant = f"{'' if sign in plain_signs else words[sign]}{value}"
         message = f"the sign  {sign}  is not used here"
         at = here + self.lines[self.now][here:].index(sign)
-        self.say("P017", at, at + len(sign), message, under=f"write  {word}: {meant}".rstrip())
-        self.put(here, len(self.lines[self.now]), f": {meant}".rstrip())
+        meant = f": {_SAID.get(sign, '')}{value}".rstrip()
+        self.swap(here, len(self.lines[self.now]), meant, message, (at, at + len(sign)))
 
     def _bare_name(self, line: str, begins: int) -> None:
         """A name of the author's own with lines below it, and no colon behind it."""
@@ -453,14 +432,8 @@ class LineWalk:
             return
         pipe = shape(r"(.+?) ?:? ?([|>][-+]?)").fullmatch(rest)
         name, behind = pipe.groups() if pipe else (rest, "")
-        self.say(
-            "P017",
-            begins,
-            begins + len(name),
-            "the colon is missing behind this name",
-            under=f"write  {name}: {behind}".rstrip(),
-        )
-        self.put(begins + len(name), len(line), f": {behind}".rstrip())
+        here, message = begins + len(name), "the colon is missing behind this name"
+        self.swap(here, len(line), f": {behind}".rstrip(), message, (begins, here))
 
     def continues(self, begins: int) -> bool:
         """Whether a line may be the rest of the text on the line above."""
