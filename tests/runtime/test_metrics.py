@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from reviewbot.core.context import BotContext
+from reviewbot.domain.decision import DEADLINE, Action, State
 from reviewbot.domain.errors import CannotConnect
 from reviewbot.domain.timing import Timing
 from reviewbot.ledger.open import open_ledger
@@ -171,6 +173,29 @@ def test_what_silence_and_others_paid_is_counted_apart() -> None:
     assert found["paid_total", "by=silence", "key=default"] == 1
     assert found["paid_total", "by=other", "key=default"] == 1
     assert found["paid_total", "by=rule", "key=default"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "by"),
+    [({"decided_by": "ana"}, "person"), ({"rule": DEADLINE}, "fallback"), ({}, "rule")],
+)
+def test_what_another_process_sent_is_counted_by_whose_word_it_was(
+    changes: dict[str, Any], by: str
+) -> None:
+    """A person's answer leaves from the console or from a command; the log knows it."""
+    app, pulse = measured_bot(ESCALATE, an_item(id="a"))
+    pulse.passed(poll_once(app))
+    (asked,) = app.ledger.decisions(task_id="a")
+    paid = replace(asked.decision, id="paid", action=Action.APPROVE, **changes)
+    app.ledger.intend(paid)
+    app.ledger.mark("paid", State.PERFORMED, app.clock.now())
+    world_of(app).change("a", status="finalized", finalized_at=app.clock.now())
+
+    pulse.passed(poll_once(app))
+
+    found = samples(pulse)
+    counted = {which: found["paid_total", f"by={which}", "key=default"] for which in PAID_BY}
+    assert counted == {which: float(which == by) for which in PAID_BY}
 
 
 def looked_at(room: Room) -> dict[tuple[str, ...], float]:
