@@ -208,7 +208,7 @@ def _count_decisions(
         counting.give_up(logged.decision.facts, UNREADABLE)
 
     with screen.progress() as progress:
-        reviews = past_reviews(log.iter_decisions(), since, cannot_read)
+        reviews = past_reviews(log.iter_decisions(since), since, cannot_read)
         for number, review in enumerate(reviews, 1):
             counting.count(review)
             if number % SHOWN == 0:
@@ -225,6 +225,6 @@ def _count_decisions(
         for review in past_reviews(log.decisions(task_id=name), since, lambda _: None)
     }
     days = (job.at - since).total_seconds() / 86_400
-    people = None if old is new else beside_people(log.iter_decisions(), since, (old, new))
+    people = None if old is new else beside_people(log.iter_decisions(since), since, (old, new))
     found = Counts(totals=totals, run=run, unread=unread, find=lambda _: examples)
     return msgspec.structs.replace(found, days=days, people=people)

@@ -158,9 +158,17 @@ class DecisionLog(LogPart):
             return self._found(statements.DECISIONS_NEWEST, newest=max(0, newest))[::-1]
         return list(self.iter_decisions())
 
-    def iter_decisions(self) -> Iterator[Logged]:
-        """Every decision by `seq`, a page at a time; writers may go on between the pages."""
-        yield from self._walk(statements.DECISIONS_AFTER, after=0)
+    def iter_decisions(self, since: datetime | None = None) -> Iterator[Logged]:
+        """Every decision by `seq`, a page at a time; writers may go on between the pages.
+
+        `since` passes over those before the first that was made or changed since then.
+        """
+        first = 1
+        if since is not None:
+            with self._engine.reading():
+                asked = {"since": to_micros(since)}
+                first = self._run(statements.FIRST_SINCE, asked).fetchone()[0] or events.MOST
+        yield from self._walk(statements.DECISIONS_AFTER, after=first - 1)
 
     def newest_first(self, before: int | None = None) -> Iterator[Logged]:
         """Every decision from the newest on, or from before a `seq` on, a page at a time."""

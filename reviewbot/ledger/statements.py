@@ -189,6 +189,9 @@ DECISIONS_OF_POLICY = (
 )
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
 
+FIRST_SINCE = select(func.min(decision.c.seq)).where(OfOneKey(decision), _changed_since)
+"""The first decision whose state was last changed since a moment."""
+
 DECISIONS_LATELY = _decisions().where(_changed_since).order_by(decision.c.state_at, decision.c.seq)
 """The same of every policy."""
 

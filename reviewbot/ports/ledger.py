@@ -329,8 +329,11 @@ class Ledger(Protocol):
     ) -> Sequence[Logged]:
         """Decisions by `seq`, oldest first: all, of one task, changed since, or the newest so many."""
 
-    def iter_decisions(self) -> Iterator[Logged]:
-        """Every decision by `seq`, oldest first, a few at a time and in bounded memory."""
+    def iter_decisions(self, since: datetime | None = None) -> Iterator[Logged]:
+        """Every decision by `seq`, oldest first, a few at a time and in bounded memory.
+
+        With `since` those before the first that was made or changed since then are passed over.
+        """
 
     def newest_first(self, before: int | None = None) -> Iterator[Logged]:
         """Every decision from the newest on, or from before a `seq` on, in bounded memory."""

@@ -264,7 +264,7 @@ def try_on_the_past(visit: Visit, running: Judge, draft: Judge) -> WhatIf:
     impact = Impact()
     timed = TimedReviews()
     judged = counter(impact, running, draft, visit.now, timed=timed.add)
-    for review in past_reviews(visit.console.ledger.iter_decisions(), since, lambda _: None):
+    for review in past_reviews(visit.console.ledger.iter_decisions(since), since, lambda _: None):
         judged(review)
     kept = timed.hold(impact, running, draft)
     timed.close()

@@ -179,6 +179,8 @@ def test_decisions_are_found_by_time_task_and_number(ledger: Any) -> None:
     assert [one.seq for one in ledger.decisions(since=after(hours=3))] == [4, 5]
     assert [one.decision.task_id for one in ledger.decisions(task_id="t2")] == ["t2"]
     assert [one.seq for one in ledger.iter_decisions()] == [1, 2, 3, 4, 5]
+    assert [one.seq for one in ledger.iter_decisions(since=after(hours=3))] == [4, 5]
+    assert not [*ledger.iter_decisions(since=after(hours=30))]
 
 
 def test_a_beginning_of_an_id_finds_its_decision(ledger: Any) -> None:
