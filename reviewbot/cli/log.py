@@ -100,10 +100,10 @@ def show(
             if changes:
                 _show_changes(screen, ledger, zones, since, form)
                 return
+            name_absent(screen, ledger)
             if decision is not None:
                 found: Iterable[Logged] = [_the_one(ledger, decision)]
             elif everything or task or since:
-                name_absent(screen, ledger)
                 found = chosen(ledger, task=task, since=since)
             else:
                 found = ledger.decisions(newest=NEWEST)

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from reviewbot.cli.command import FOUND, Decorator, MomentType, command, format_option
+from reviewbot.cli.log_export import name_absent
 from reviewbot.cli.opening import Opening, opens_log
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.policy_impact import (
@@ -207,6 +208,7 @@ def _count_decisions(
         unread.add(f"decision {logged.decision.id[:8]}", UNREADABLE)
         counting.give_up(logged.decision.facts, UNREADABLE)
 
+    name_absent(screen, log)
     with screen.progress() as progress:
         reviews = past_reviews(log.iter_decisions(since), since, cannot_read)
         for number, review in enumerate(reviews, 1):

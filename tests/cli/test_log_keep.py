@@ -159,6 +159,9 @@ def test_what_is_archived_is_read_like_the_rest(call, log: Path, tmp_path: Path)
     verified = call("log", "verify")
     assert verified.code == 0
     assert segment.name in verified.err
+    for words in (("show",), ("replay",)):
+        assert segment.name in call("log", *words).err
+    assert segment.name in call("policy", "backtest", "policies/starter.yaml").err
     exported = call("log", "export")
     assert segment.name in exported.err
     assert len(exported.out.splitlines()) < len(before["export"].splitlines())
