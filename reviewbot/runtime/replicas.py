@@ -276,6 +276,11 @@ class Replica:
         self.heartbeat()
         self._store.close()
 
+    def fail(self, error: Exception) -> None:
+        """Trust in nothing after a fault of ours."""
+        self._events("heartbeat failed", level="error", error=repr(error))
+        self._drop(f"a fault of this program: {type(error).__name__}")
+
     def _drop(self, problem: str) -> None:
         """Trust in nothing until the database answers again."""
         with self._lock:
@@ -463,5 +468,8 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         while not self._over.is_set():
-            self.replica.heartbeat()
+            try:
+                self.replica.heartbeat()
+            except Exception as error:  # noqa: BLE001  whatever it is, the next one may go through
+                self.replica.fail(error)
             self.replica.hurry.wait(self.replica.tick)

@@ -19,11 +19,14 @@ from reviewbot.domain.errors import (
     Intercepted,
     InvalidStatus,
     KeyRefused,
+    LeaseLost,
+    LedgerUnwritable,
     NoAnswer,
     NotDone,
     NotFound,
     OutOfCredits,
     RateLimited,
+    ReviewbotError,
     ServerFault,
     TaskBlocked,
 )
@@ -109,6 +112,30 @@ def test_a_void_write_is_tried_again_in_the_next_pass() -> None:
 
     assert outcomes(app) == {TASK: "performed"}
     assert len(app.ledger.decisions()) == 1
+
+
+@pytest.mark.parametrize("error", [LeaseLost("another has it"), LedgerUnwritable("not sure")])
+def test_what_is_claimed_behind_a_lost_lease_is_not_sent(error: ReviewbotError) -> None:
+    """The look right before the request: it is void, and the pass ends there."""
+    world, asked = World(), list[float | None]()
+    world.add(an_item(), an_item(id="more"))
+    app = an_app(world, always(APPROVE))
+
+    def lead(claimed_at: float | None) -> None:
+        asked.append(claimed_at)
+        if claimed_at is not None:
+            raise error
+
+    app.lead = lead
+    with pytest.raises(type(error)):
+        poll_once(app)
+
+    assert world.calls.count("perform") == 0
+    assert set(outcomes(app).values()) == {"void"}
+    assert asked == [None, app.clock.monotonic()]
+    app.lead = lambda _: None
+    poll_once(app)
+    assert world.calls.count("perform") == 2
 
 
 @pytest.mark.parametrize("answer", [APPROVE, DISPUTE])

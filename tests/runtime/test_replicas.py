@@ -282,3 +282,23 @@ def test_the_keeper_beats_until_its_end_and_gives_everything_back() -> None:
         while not replica.leads("key00"):
             pass
     assert all(lease.left <= scene.time for lease in scene.table.leases.values())
+
+
+def test_a_fault_of_ours_ends_trust_and_not_the_keeper() -> None:
+    """Silence would leave every key to nobody for good."""
+    scene = Scene()
+    replica = scene.replica("a")
+    replica.tick, failed = 0.01, []
+    asked = scene.table.ask
+
+    def ask(request: Any) -> Any:
+        if replica.leads("key00") and not failed:
+            failed.append(request)
+            raise KeyError("odd")
+        return asked(request)
+
+    scene.table.ask = ask  # type: ignore[method-assign]
+    with LeaseKeeper(replica):
+        while not (failed and replica.leads("key00")):
+            pass
+    assert ("heartbeat failed", {"error": "KeyError('odd')"}) in scene.said
