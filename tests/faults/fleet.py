@@ -96,10 +96,11 @@ class Fleet:
         self.keys = [f"key{n:02}" for n in range(terms.keys)]
         self.processes: dict[str, Process] = {}
         self.ended: list[Process] = []
-        self._settings()
+        self._config = self._settings()
 
-    def _settings(self) -> None:
-        (self.folder / "all.yaml").write_text(POLICY)
+    def _settings(self, policy: str = POLICY, name: str = "all") -> Path:
+        """Write the settings for a policy; give their file."""
+        (self.folder / f"{name}.yaml").write_text(policy)
         lines = [
             f'ledger = "{self.url}"',
             'mode = "live"',
@@ -112,8 +113,10 @@ class Fleet:
             file.write_text(f"sk_{key}")
             file.chmod(0o600)
             lines += [f"[keys.{key}]", f'api_key_file = "{file}"']
-            lines += [f'policy = "{self.folder}/all.yaml"']
-        (self.folder / "reviewbot.toml").write_text("\n".join(lines))
+            lines += [f'policy = "{self.folder}/{name}.yaml"']
+        config = self.folder / f"{name}.toml"
+        config.write_text("\n".join(lines))
+        return config
 
     def start_all(self) -> None:
         """Start every replica, and wait until each key has been looked at."""
@@ -136,8 +139,9 @@ class Fleet:
             )
             return found.fetchone() is not None
 
-    def start(self, name: str, *, under: str | None = None) -> Process:
-        """Start a replica, which the test may know `under` another name than its own."""
+    def start(self, name: str, *, under: str | None = None, policy: str | None = None) -> Process:
+        """Start a replica, which the test may know `under` another name, and which may have another policy."""
+        config = self._config if policy is None else self._settings(policy, f"{name}-has")
         state = self.folder / (under or name)
         state.mkdir(exist_ok=True)
         clean = {
@@ -149,7 +153,7 @@ class Fleet:
             | {
                 "PYTHONPATH": str(ROOT),
                 "TOKPORTAL_BASE_URL": self._api,
-                "REVIEWBOT_CONFIG": str(self.folder / "reviewbot.toml"),
+                "REVIEWBOT_CONFIG": str(config),
                 "REVIEWBOT_NAME": name,
                 "STATE_DIRECTORY": str(state),
             },

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.fleet import (
+    POLICY,
     Fleet,
     Nemesis,
     Terms,
@@ -75,6 +76,34 @@ def test_a_replica_that_leaves_hands_over_and_a_new_one_gets_its_part(
         fleet.until(lambda: not any(list(world.waiting()) for world in worlds.values()))
         fleet.until(lambda: judged(fleet, worlds) == [])
     proven("faults", "P17", "hand-over of 2 keys on SIGTERM, s", f"{handed:.2f}")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_replica_with_another_policy_approves_nothing(
+    own_server: OwnServer, tmp_path: Path
+) -> None:
+    """Also once the one that goes by the ledger's has died: it says why, and stands by."""
+    terms = Terms(keys=2, lease=2, tasks=4, seconds=8)
+    other = POLICY.replace("name: pay", "name: pay everybody")
+    with a_fleet(tmp_path, own_server, own_server.new_database(), terms) as (fleet, worlds):
+        fleet.start("a")
+        fleet.until(lambda: set(fleet.holders().values()) == {"a"} and len(fleet.holders()) == 2)
+        fleet.until(lambda: fleet.has_said("a", "pass"))
+        fleet.start("b", policy=other)
+        fleet.until(lambda: fleet.has_said("b", "key declined"))
+        fleet.end("a", signal.SIGKILL)
+        fleet.until(lambda: fleet.holders() == {})
+        ends = time.monotonic() + 2 * terms.lease
+        while time.monotonic() < ends:
+            assert fleet.holders() == {}
+        assert not fleet.has_said("b", "started")
+        fleet.start("a")
+        fleet.until(lambda: set(fleet.holders().values()) == {"a"})
+        fleet.until(lambda: not any(list(world.waiting()) for world in worlds.values()))
+        fleet.until(lambda: judged(fleet, worlds) == [])
+        assert fleet.end("b", signal.SIGTERM) == 0
+    proven("faults", "P18", "approvals by a replica of another revision", 0)
 
 
 def _counts(fleet: Fleet) -> dict[str, int]:
