@@ -482,6 +482,24 @@ def test_where_silence_cannot_come_to_pay_is_told_too(deadline: str, told: bool)
             assert what in finding.message
 
 
+@pytest.mark.parametrize(
+    ("at", "fallback", "told"),
+    [
+        ("1h before deadline", "approve", True),
+        ("4h before deadline", "approve", True),
+        ("5h before deadline", "approve", False),
+        ("1h before deadline", "escalate", False),
+    ],
+)
+def test_a_rules_own_reminder_is_held_against_the_last_moment(
+    at: str, fallback: str, told: bool
+) -> None:
+    """At `decide by` it reaches nobody in time, unless the task stays with people."""
+    asks = rule("asks", "last.verified: no", "escalate", f"remind: {{{at}: lead}}")
+    found = found_in(asks + REST, deadline=DEADLINE.replace("leave", fallback))
+    assert ("P235" in {f.code for f in found}) is told
+
+
 def test_what_a_text_may_come_to_is_measured_by_its_variant() -> None:
     """A variant for TikTok is measured by TikTok's limit, one for Instagram by its own."""
     reason = (

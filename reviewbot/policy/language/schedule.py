@@ -271,7 +271,7 @@ def read_reminders(
     return tuple(found)
 
 
-_SEVERAL = " ?, ?| ?; ?| and | und | or | oder | ?& ?| ?/ ?| ?[+] ?"
+_SEVERAL = " ?, ?| ?; ?| and | und | or | oder | & | / | [+] "
 """What stands between the names of several people."""
 
 
