@@ -213,6 +213,8 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "notify list": ("--standing",),
     "notify lift": ("cap {hostile} --reason {hostile}", "cap --as {hostile} --reason {hostile}"),
     "completion": ("bash",),
+    "log erase": ("--handle {hostile} --because {hostile} --as {hostile}",),
+    "log archive": ("--before 90d --to {folder}/archive --as {hostile}",),
 }
 """How each command is called; its formats are added from the command itself."""
 LEFT_OUT = {
