@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ from reviewbot.console_settings import ConsoleSettings
 from reviewbot.domain.decision import Action
 from reviewbot.review.pending import seen_mark
 from reviewbot.safety import pauses
+from reviewbot.safety.seal import sealed_rounds
 from tests.tier import FULL
 from tests.web.desk import WebDesk, web_desk
 
@@ -173,7 +174,6 @@ def test_no_page_breaks_its_policy_or_shuts_anybody_out(
     browser: Any, tmp_path: Path, state: Callable[[WebDesk], None], scheme: str
 ) -> None:
     """0 violations of the content policy, 0 serious findings of axe, in every state and both schemes."""
-    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text()
     with web_desk(tmp_path, tasks=3) as desk:
         state(desk)
         visit = Visit(browser, desk)
@@ -187,18 +187,54 @@ def test_no_page_breaks_its_policy_or_shuts_anybody_out(
             "/policies/none",
             "/task/none",
         )
-        for path in pages:
-            visit.go(path)
-            visit.tab.evaluate(axe)
-            found = visit.tab.evaluate("axe.run().then(r => [r.passes.length, r.violations])")
-            assert found[0] > 5
-            serious = [
-                (path, one["id"], [node["html"][:120] for node in one["nodes"]])
-                for one in found[1]
-                if one["impact"] in ("serious", "critical")
-            ]
-            assert serious == []
-        assert visit.said == []
+        assert_open_to_everybody(visit, pages)
+
+
+def assert_open_to_everybody(visit: Visit, pages: Iterable[str]) -> None:
+    """No serious finding of axe, and nothing that the page's own policy forbids."""
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text()
+    for path in pages:
+        visit.go(path)
+        visit.tab.evaluate(axe)
+        found = visit.tab.evaluate("axe.run().then(r => [r.passes.length, r.violations])")
+        assert found[0] > 5
+        serious = [
+            (path, one["id"], [node["html"][:120] for node in one["nodes"]])
+            for one in found[1]
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+    assert visit.said == []
+
+
+EVERYTHING = """policy: all
+language: 1
+lists: {watched: [ada, {id: bob, note: a look, until: 2026-01-31}]}
+rules:
+  - name: watched
+    when: {task.saved_account_id: in list watched}
+    then: escalate
+  - name: pay a while later
+    when: {task.cm_payout_amount: at most 9 USD}
+    then: approve
+    hold: 20m
+    stage: {now: live, promote after: 7d}
+    limit: at most 2 per day
+  - name: the rest
+    always: yes
+    then: escalate
+deadline: {decide by: 1h before deadline, if undecided: escalate, because: People decide.}
+"""
+
+
+def test_what_a_policy_may_hold_shuts_nobody_out(browser: Any, tmp_path: Path) -> None:
+    """Sealed decisions, a ladder with its forms, limits as bars, tables of lists, sliders, a page to sign."""
+    with web_desk(tmp_path, tasks=2, policy=EVERYTHING) as desk:
+        visit = Visit(browser, desk)
+        (task, *_) = (found.decision.task_id for found in sealed_rounds(desk.console.ledger))
+        own = ("", "/print", "/lists", "/edit")
+        pages = ("/", "/status", f"/task/{task}", *(f"/policies/all{path}" for path in own))
+        assert_open_to_everybody(visit, pages)
 
 
 def test_hostile_texts_run_nothing_and_move_nothing(browser: Any, tmp_path: Path) -> None:
