@@ -179,5 +179,5 @@ def _totals(impact: Impact, days: float | None) -> Iterator[str]:
 
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     """The same as one JSON object."""
-    form = diff_form(counts.totals, old, new, broken, counts.run)
-    return forms.as_text(msgspec.structs.replace(form, days=counts.days, people=counts.people))
+    run = msgspec.structs.replace(counts.run, days=counts.days, people=counts.people)
+    return forms.as_text(diff_form(counts.totals, old, new, broken, run))

@@ -219,7 +219,11 @@ class UnreadableRecord(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What belongs to one run: the same records give the same result by another."""
+    """What belongs to one run: the same records give the same result by another.
+
+    Of the log a diff has as well `days`, over how many days it was read, and `people`, what both policies
+    say of the reviews that people answered: records by themselves tell neither.
+    """
 
     over: str
     engine: str
@@ -227,6 +231,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str
     seconds: float
     unreadable: tuple[Unreadable, ...]
+    days: float | None = None
+    people: PeoplesWord | None = None
 
     @classmethod
     def of(
@@ -312,8 +318,7 @@ class BothLimits(msgspec.Struct, frozen=True):
 class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="reviewbot.diff/1"):
     """What a change of policy moves, over what was read as in `BackTest`.
 
-    `broken` says which conditions of --fail-if came true. Of the log also: `days`, over how many days
-    it was read, and `people`, what both policies say of the reviews that people answered.
+    `broken` says which conditions of --fail-if came true.
     """
 
     old: Which
@@ -329,8 +334,6 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="r
     limits: BothLimits
     broken: tuple[str, ...]
     run: Run
-    days: float | None = None
-    people: PeoplesWord | None = None
 
 
 def published() -> dict[str, str]:

@@ -192,7 +192,7 @@ def test_the_log_is_judged_round_by_round(
         ("dispute", "escalate", 1),
         ("dispute", "dispute", 1),
     }
-    assert told["days"] == pytest.approx(30) and told["people"]["answered"] == 0
+    assert told["run"]["days"] == pytest.approx(30) and told["run"]["people"]["answered"] == 0
 
 
 def test_a_diff_of_the_log_says_per_day_and_how_it_stands_to_what_people_answered(
@@ -220,7 +220,7 @@ def test_a_diff_of_the_log_says_per_day_and_how_it_stands_to_what_people_answere
     assert "1 more for the desk (0 → 1), 0.1 a day" in ran.out
     assert "people answered 4 reviews; of these" in ran.out
     assert "old  says the same of 3, asks about 0, says otherwise of 1" in ran.out
-    assert told["people"] == {
+    assert told["run"]["people"] == {
         "answered": 4,
         "old": {"same": 3, "asks": 0, "other": 1},
         "new": {"same": 2, "asks": 1, "other": 1},

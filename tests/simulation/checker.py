@@ -334,6 +334,8 @@ def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[s
         off = known.off(one.deadline)
         begin = known.expected(one) - known.scene.decide_by + SLACK + off
         for missed in known.free_passes(key, begin, one.deadline - SLACK - off):
+            if missed.began < begin + known.off(missed.began):
+                continue  # by the hour that the API told just then it was not due yet
             last = known.last_word(key, missed.at + SLACK)
             if last is not None and (last.held_by or "").startswith(EXCUSES):
                 continue

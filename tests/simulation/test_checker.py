@@ -767,6 +767,20 @@ def test_what_a_screen_said_may_come_as_late_as_the_clock_of_the_api(
     assert ("P10 screens" in found([jump, *lines, more])) is broken
 
 
+@pytest.mark.parametrize(("skew", "broken"), [(-300.0, True), (-1740.0, False)])
+def test_what_was_not_due_by_the_hour_that_the_api_told_could_not_be_decided(
+    skew: float, broken: bool
+) -> None:
+    """Its `Date` lay so far behind that the fallback was still to come, in the only pass that was made."""
+    left = 7200.0 - 600  # the fallback decides two hours before the end, by the scene
+    at = DEADLINE - left
+    jump = Skewed(at=T0, start=at - 60, end=at + 60, skew=skew)
+    only = Passed(at=at + 5, who=1, began=at)
+    lines = [jump, wrote(T0 + 10, "sight"), HELD, *TOLD, only, *silent()[2:]]
+    scene = Scene(at=T0, every=600.0, pays=("tiktok",), decide_by=7200.0)
+    assert ("P10 silence" in found(lines, scene=scene)) is broken
+
+
 def test_evidence_is_as_old_as_the_log_can_know() -> None:
     """A round that came and went while nothing could be read nobody knows: the first one, or one
     between two that were seen."""
