@@ -207,8 +207,6 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "log checkpoint": ("",),
     "log replay": ("",),
     "log export": ("", "--output {folder}/export.out"),
-    "log archive": ("--before 2000-01-01T00:00:00Z --to {folder}/{hostile}",),
-    "log erase": ("--task {hostile} --because {hostile}", "--handle {hostile} --because {hostile}"),
     "notify test": ("", "--drill"),
     "notify silence": ("cap --until 2h --as {hostile} --reason {hostile}",),
     "notify ack": ("question {hostile} --as {hostile} --reason {hostile}",),
