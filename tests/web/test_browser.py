@@ -128,6 +128,7 @@ def test_two_browsers_answer_each_question_once(browser: Any, tmp_path: Path) ->
     with web_desk(tmp_path, settings=AT_ONCE, tasks=count) as desk:
         visits = [Visit(browser, desk, name, "reviewer") for name in ("ana", "ben")]
         tasks = [question.sighting.task_id for question in desk.questions()]
+        before = len(desk.effects())  # of the most urgent the deadline has decided some
         for task in tasks:
             for visit in visits:
                 visit.go(f"/task/{task}")
@@ -137,7 +138,7 @@ def test_two_browsers_answer_each_question_once(browser: Any, tmp_path: Path) ->
                         visit.key("a")
             desk.send_due()
         assert sorted(answered(desk)) == sorted(tasks)
-        assert desk.effects() == ["approve"] * len(tasks)
+        assert desk.effects()[before:] == ["approve"] * len(tasks)
         assert all(visit.said == [] for visit in visits)
 
 
