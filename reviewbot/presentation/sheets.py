@@ -112,6 +112,7 @@ LINE: tuple[Field, ...] = (
     Field("seq", "count", lambda logged: logged.seq),
     Field("key", "word", lambda logged: logged.key),
     _of_decision("decided_at", "moment"),
+    _of_decision("decided_by", "text"),
     _of_decision("review", "word"),
     _of_decision("task_id", "text"),
     _of_decision("round", "count"),
@@ -132,7 +133,6 @@ LINE: tuple[Field, ...] = (
 BESIDE: tuple[Field, ...] = (
     _of_decision("account_id", "text"),
     _of_decision("amount_micros", "micros"),
-    _of_decision("decided_by", "text"),
     Field("wanted", "word", lambda logged: logged.decision.wanted),
     Field("intended_at", "moment", lambda logged: logged.intended_at),
 )

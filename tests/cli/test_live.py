@@ -124,7 +124,8 @@ def test_a_dry_pass_a_live_pass_and_what_the_log_then_says(
         (line["task_id"], line["action"]) for line in planned
     }
     assert list(shown[0]) == [
-        *("id", "seq", "key", "decided_at", "review", "task_id", "round", "epoch"),
+        *("id", "seq", "key", "decided_at", "decided_by", "review", "task_id", "round"),
+        *("epoch",),
         *("action", "rule"),
         *("reason", "policy", "revision", "mode", "deadline_at", "outcome", "settled_at"),
         *("trace", "facts"),
