@@ -17,7 +17,7 @@ from reviewbot.core import remote_state
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Backoff, ReviewPipeline
 from reviewbot.core.remote_state import NOTHING_CAME
-from reviewbot.domain.decision import DONE, OPEN, State
+from reviewbot.domain.decision import DONE, OPEN, State, idempotency_key
 from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NotFound, OutOfDate
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
@@ -191,7 +191,12 @@ class Recovery:
         self.app.sent.pop(decision.key, None)
         try:
             self.app.ledger.mark(
-                decision.id, state, self.app.clock.now(), note=note, was=self.logged.state
+                decision.id,
+                state,
+                self.app.clock.now(),
+                note=note,
+                was=self.logged.state,
+                key=idempotency_key(decision.id, self.logged.tries),
             )
         except OutOfDate:
             return True  # whoever sent it has had its answer meanwhile

@@ -93,6 +93,29 @@ def test_what_stands_there_tells_whose_it_was(
     assert app.ledger.decisions()[0].state.value == outcome
 
 
+def test_what_an_earlier_try_came_to_is_not_what_a_later_one_did() -> None:
+    """Another replica has voided it meanwhile, tried again, and got no answer: its quarantine has just begun."""
+    world, clock, app = left_unknown(APPROVE)
+    clock.forward(minutes=20)
+    decision = app.ledger.decisions()[0].decision
+
+    def meanwhile(point: str) -> None:
+        if point == "resume.read":
+            on_fault_point(None)
+            app.ledger.mark(decision.id, State.VOID, clock.now())
+            app.ledger.intend(decision)
+            app.ledger.mark(decision.id, State.UNKNOWN, clock.now())
+
+    on_fault_point(meanwhile)
+    try:
+        resume(app, app.benches[0], {TASK: world.tasks[TASK]})
+    finally:
+        on_fault_point(None)
+
+    (logged,) = app.ledger.decisions()
+    assert (logged.state, logged.tries) == (State.UNKNOWN, 2)
+
+
 @pytest.mark.parametrize("lost", ["finalized_at", "manually_confirmed_at"])
 @pytest.mark.parametrize(
     ("answer", "at", "outcome", "note"),

@@ -37,6 +37,16 @@ def test_no_effect_is_doubled_wherever_a_lease_is_lost(seed: int) -> None:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("seed", "hours"), [(3, 100), (100, 250)])
+def test_a_seed_that_once_doubled_an_effect_no_longer_does(seed: int, hours: float) -> None:
+    """What an earlier try came to closed a later one: right before sending, and when it was settled."""
+    one = simulate_replicas(seed, hours, 3)
+
+    assert one.wrong == [], one.replay
+
+
 def test_a_seed_with_replicas_is_a_whole_run() -> None:
     """The same seed gives the same run."""
     one, again = simulate_replicas(5, 12, 3), simulate_replicas(5, 12, 3)
