@@ -45,9 +45,10 @@ def test_a_killed_replica_is_followed_by_the_one_that_stood_by(
             fleet.end("a", signal.SIGKILL)
             took = fleet.until(lambda: list(fleet.holders().values()) == ["b"])
             fleet.until(lambda: not any(list(world.waiting()) for world in worlds.values()))
+            # What was on its way as "a" died is settled by a later pass of the other.
+            fleet.until(lambda: judged(fleet, worlds) == [])
             assert fleet.end("b", signal.SIGTERM) == 0
         fleet.until(lambda: fleet.holders() == {})
-        assert judged(fleet, worlds) == []
     assert watch.fallen == []
     assert took <= terms.lease + (2 if FULL else 10), "many other tests run at the same time"
 

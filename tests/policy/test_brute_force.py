@@ -168,7 +168,7 @@ def _met(policy: Policy, rule: Rule, task: Facts) -> bool | None:
     return all3([part["outcome"] for part in Interpreter(policy, task).top(rule.when)])
 
 
-@pytest.mark.parametrize("block", range(times(2, 100)))
+@pytest.mark.parametrize("block", range(times(1, 100)))
 def test_no_claim_is_false_and_every_task_that_is_shown_is_real(block: int) -> None:
     """No false never, always or unreachable; what is shown is as the plain meaning of the rules says."""
     for seed in range(block * BLOCK, (block + 1) * BLOCK):

@@ -19,9 +19,9 @@ from tests.simulation.plan import plan_of
 from tests.simulation.simulate import kept_seeds, simulate
 from tests.tier import times
 
-HOURS = times(500, 200)
+HOURS = times(250, 200)
 SEEDS = range(10, 10 + times(2, 32))
-"""1,000 hours in two long runs, with one to three tasks in ten hours; in the full tier 6,400 hours,
+"""500 hours in two long runs, with one to three tasks in ten hours; in the full tier 6,400 hours,
 with three times as much in each."""
 WITH_ACCOUNTS = SEEDS[-times(1, 32) :]
 """Looking for accounts at every poll costs a third of a run, so in the quick tier one run does."""
