@@ -364,6 +364,9 @@ def silence_is_announced(known: Known) -> Iterator[str]:
         for hours, nearer in STAGES.items():
             due = known.expected(one) - hours * 3600
             after = known.pass_after(max(due, seen if seen is not None else one.deadline) + SLACK)
+            if after is not None and after.stopped and hours > 1:
+                # What it left waits for its turn, and with hours left that is no alarm yet.
+                after = known.pass_after(after.at)
             if after is None:
                 continue
             last = min(known.ended_at(one), due + (hours - nearer) * 3600)

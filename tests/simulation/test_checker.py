@@ -657,6 +657,18 @@ def test_more_than_a_rule_may_is_found(cap: dict[str, int], rule: str, broken: s
     assert found(words, closed, scene=scene) & {"P5 caps"} == broken
 
 
+@pytest.mark.parametrize(("hours", "broken"), [(24, set()), (6, set()), (1, {"P10 alarms"})])
+def test_what_a_stopped_pass_left_is_told_by_the_next_while_there_are_hours(
+    hours: int, broken: set[str]
+) -> None:
+    """It waits for its turn, which is no alarm; in the last hour it is one all the same."""
+    due = DEADLINE - hours * 3600
+    stopped = Passed(at=due + 15, who=2, began=due + 10, stopped="3 writes got no clear answer")
+    later = Passed(at=due + 615, who=2, began=due + 610)
+    late = [replace(line, at=due + 614) if line.hours == hours else line for line in TOLD]
+    assert found(silent(HELD, stopped, later, *late, policy="instagram")) == broken
+
+
 @pytest.mark.parametrize(("early", "broken"), [(3599, set()), (3601, {"P10 alarms"})])
 def test_an_alarm_that_could_not_name_the_round_counts_in_its_hour(
     early: float, broken: set[str]
