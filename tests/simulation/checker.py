@@ -184,8 +184,18 @@ def writes_rest_on_fresh_sights(known: Known) -> Iterator[str]:
             yield f"{write.sent}: its round was last seen at {seen}"
         if intent.evidence and intent.decided_by is None:
             read = known.last_evidence(write)
+            if intent.rule == "deadline" and _lost_its_account(known, write):
+                continue  # there was nothing to read it of
             if read is None or write.sent.at - read > fresh:
                 yield f"{write.sent}: its evidence was read at {read}"
+
+
+def _lost_its_account(known: Known, write: Write) -> bool:
+    """Whether an absurd answer of its pass may have left out of which account it is."""
+    if write.sent.action not in ("finalize", "corrections"):
+        return False
+    passes = (one for _, one in known.passes if one.began <= write.sent.at <= one.at)
+    return any(write.sent.task in one.spoiled for one in passes)
 
 
 def nothing_lands_in_another_round_unsaid(known: Known) -> Iterator[str]:
@@ -349,6 +359,10 @@ def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[s
             break
 
 
+PATIENCE = 590.0
+"""Seconds for which what a broken pass left may be taken to have its turn soon."""
+
+
 def silence_is_announced(known: Known) -> Iterator[str]:
     """P10: before silence pays somebody is told, at 24, 6 and 1 hours, by the first pass after each."""
     told: dict[tuple[Key, int], float] = {}
@@ -364,9 +378,12 @@ def silence_is_announced(known: Known) -> Iterator[str]:
         for hours, nearer in STAGES.items():
             due = known.expected(one) - hours * 3600
             after = known.pass_after(max(due, seen if seen is not None else one.deadline) + SLACK)
-            if after is not None and after.stopped and hours > 1:
-                # What it left waits for its turn, and with hours left that is no alarm yet.
-                after = known.pass_after(after.at)
+            broke_off = after.at if after is not None else 0.0
+            while after is not None and hours > 1 and (after.stopped or after.error):
+                # What it left waits for its turn, and with hours left that is no alarm for a while.
+                if after.began > broke_off + PATIENCE:
+                    break
+                after = known.pass_after(after.at + 0.001)
             if after is None:
                 continue
             last = min(known.ended_at(one), due + (hours - nearer) * 3600)
