@@ -330,10 +330,11 @@ class _Review:
         if halted is not None:
             gate.keep_back(self.app.guard, halted, item)
             verdict = kept_back(verdict, halted)
-        if verdict.action.writes and (why := cannot_send(item)) is not None:
-            verdict = replace(
-                verdict, action=Action.ESCALATE, reason=why, until=None, trace=no_trace
-            )
+        if (why := cannot_send(item)) is not None:
+            # Said whatever is decided: a look ahead goes by this line until there is another.
+            verdict = replace(verdict, reason=why, trace=no_trace)
+            if verdict.action.writes:
+                verdict = replace(verdict, action=Action.ESCALATE, until=None)
         state = State.DRY_RUN if self.app.mode is Mode.DRY_RUN else State.HELD
         is_news = differs(verdict, item, state, self.known.memory.latest)
         refused = halted is not None and halted.by == "refusal"

@@ -452,6 +452,21 @@ def test_what_cannot_be_sent_is_a_question_of_its_own() -> None:
     assert one.verdict.action is Action.ESCALATE
 
 
+def test_a_question_about_what_cannot_be_sent_is_asked_anew_once_it_can() -> None:
+    """Also where the rules ask a person anyway: a look ahead goes by the line of then until there is another."""
+    asks = replace(DISPUTE, action=Action.ESCALATE, rule="no rule", reason=None)
+    frozen = replace(ITEM, status="frozen_by_vendor")
+    app = a_bot(asks, item=frozen)
+    reasons = []
+    for item in (frozen, ITEM):
+        reviewed(app, item)
+        (logged,) = app.ledger.decisions()
+        reasons.append(logged.decision.reason)
+
+    assert reasons == ["its status is 'frozen_by_vendor', so nothing can be sent", None]
+    assert len(said(app).named("decision")) == 2
+
+
 def test_what_is_kept_back_is_held_by_its_reason() -> None:
     """A brake keeps it: the rule stays, and the guard notes nothing without a subject."""
     app = a_bot()
