@@ -657,13 +657,14 @@ def test_more_than_a_rule_may_is_found(cap: dict[str, int], rule: str, broken: s
     assert found(words, closed, scene=scene) & {"P5 caps"} == broken
 
 
+@pytest.mark.parametrize("broke_off", [{"stopped": "3 writes got no clear answer"}, {"error": "e"}])
 @pytest.mark.parametrize(("hours", "broken"), [(24, set()), (6, set()), (1, {"P10 alarms"})])
-def test_what_a_stopped_pass_left_is_told_by_the_next_while_there_are_hours(
-    hours: int, broken: set[str]
+def test_what_a_broken_pass_left_is_told_by_the_next_while_there_are_hours(
+    hours: int, broken: set[str], broke_off: dict[str, str]
 ) -> None:
     """It waits for its turn, which is no alarm; in the last hour it is one all the same."""
     due = DEADLINE - hours * 3600
-    stopped = Passed(at=due + 15, who=2, began=due + 10, stopped="3 writes got no clear answer")
+    stopped = Passed(at=due + 15, who=2, began=due + 10, faults=1, **broke_off)
     later = Passed(at=due + 615, who=2, began=due + 610)
     late = [replace(line, at=due + 614) if line.hours == hours else line for line in TOLD]
     assert found(silent(HELD, stopped, later, *late, policy="instagram")) == broken
@@ -791,6 +792,24 @@ def test_what_was_not_due_by_the_hour_that_the_api_told_could_not_be_decided(
     lines = [jump, wrote(T0 + 10, "sight"), HELD, *TOLD, only, *silent()[2:]]
     scene = Scene(at=T0, every=600.0, pays=("tiktok",), decide_by=7200.0)
     assert ("P10 silence" in found(lines, scene=scene)) is broken
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoiled", "broken"),
+    [("deadline", ("t",), False), ("deadline", ("o",), True), ("as ordered", ("t",), True)],
+)
+def test_only_the_fallback_may_go_without_the_profile_of_an_account_that_an_answer_left_out(
+    rule: str, spoiled: tuple[str, ...], broken: bool
+) -> None:
+    """There was nothing to read it of; a rule that rests on evidence has no such excuse."""
+    lines = [line for line in OF_ACCOUNT if getattr(line, "path", "") != "profile"]
+    lines = [
+        replace(line, rule=rule) if isinstance(line, Wrote) and line.verb == "intend" else line
+        for line in lines
+    ]
+    sent = next(line.at for line in lines if isinstance(line, Sent) and line.method == "POST")
+    around = Passed(at=sent + 1, who=1, began=sent - 1, spoiled=spoiled)
+    assert ("P4 fresh" in found(lines, around, scene=PROFILES)) is broken
 
 
 def test_evidence_is_as_old_as_the_log_can_know() -> None:
