@@ -46,6 +46,16 @@ def drifted(body: bytes, kind: str, rng: Random) -> bytes:
     return msgspec.json.encode(answer)
 
 
+def _lost_their_account(was: bytes, body: bytes) -> set[str]:
+    """The rows that no longer tell which account they are of: nothing more can be read of it."""
+    before, after = (_rows(msgspec.json.decode(text)) for text in (was, body))
+    return {
+        row["id"]
+        for row, other in zip(before, after, strict=True)
+        if "id" in row and row.get("saved_account_id") != other.get("saved_account_id")
+    }
+
+
 def _rows(answer: Any) -> Rows:
     data = answer.get("data") if isinstance(answer, dict) else None
     if isinstance(data, dict):
@@ -308,7 +318,8 @@ class Faults:
             case "duplicate rows":
                 self._repeat_last_row(path, answer)
             case kind if kind in DRIFTS:
-                answer.body = drifted(answer.body, kind, self.rng)
+                was, answer.body = answer.body, drifted(answer.body, kind, self.rng)
+                self.spoiled.update(_lost_their_account(was, answer.body))
 
     def _make_absurd(self, kind: str, path: str, answer: HttpAnswer) -> None:
         """Only the things that it hits may suffer from it."""

@@ -191,7 +191,7 @@ def writes_rest_on_fresh_sights(known: Known) -> Iterator[str]:
 
 
 def _lost_its_account(known: Known, write: Write) -> bool:
-    """Whether an absurd answer of its pass may have left out of which account it is."""
+    """Whether an odd answer of its pass may have left out of which account it is."""
     if write.sent.action not in ("finalize", "corrections"):
         return False
     passes = (one for _, one in known.passes if one.began <= write.sent.at <= one.at)

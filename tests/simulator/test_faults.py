@@ -146,6 +146,20 @@ def test_the_shape_of_an_answer_may_drift(kind: str) -> None:
     assert drifted["pagination"] == right["pagination"]
 
 
+def test_a_drift_that_takes_the_account_away_is_told() -> None:
+    """Whoever asks learns what can no longer be judged by its profile; another field is no matter."""
+    world = a_world()
+    task = a_waiting_task(world)
+    names = set()
+    for seed in range(60):
+        faults = Faults([Storm(fault="field missing")], seed=seed)
+        row = a_client(world, faults=faults).get("/comments").json()["data"][0]
+        gone = "saved_account_id" not in row
+        assert faults.spoiled == ({task.id} if gone and "id" in row else set())
+        names.add(gone)
+    assert names == {True, False}
+
+
 def test_pages_drift_while_they_are_read() -> None:
     """A task begins to wait between two pages: the last row of one is the first of the next."""
     world = a_world()
