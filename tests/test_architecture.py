@@ -182,6 +182,18 @@ LIMITS = {
     "longest body": 60,
     "most branches": 15,
     "bytes of the README": 9_000,
+    "stops of perform": 25,
+    "functions of perform": 44,
+    "files entered by perform": 28,
+    "stays in a file of perform": 279,
+    "stops of answer": 50,
+    "functions of answer": 80,
+    "files entered by answer": 35,
+    "stays in a file of answer": 371,
+    "stops of intend": 20,
+    "functions of intend": 41,
+    "files entered by intend": 9,
+    "stays in a file of intend": 57,
 }
 """Each figure as it is, and what the wider language and the console may add; never raised otherwise."""
 
