@@ -226,7 +226,6 @@ FAILED = 78
 BESIDE_A_LEDGER = ("-wal", "-shm", ".lock", ".status.json", ".checkpoints.jsonl")
 _STYLE = {"ok": "good", "warn": "care", "fail": "bad"}
 
-
 Word = Literal["ok", "warn", "fail"]
 
 

@@ -30,13 +30,10 @@ if TYPE_CHECKING:
 Tries = dict[tuple[str, datetime], CheckerTry]
 """The tries by task and moment."""
 
-
 TOPIC = "checks"
 """The topic of the log under which the tries of an hour stand, by kind of review and hour."""
 
-
 HOUR = timedelta(hours=1)
-
 
 MANY_CHECKS = 500
 """Tries that are remembered before the old ones are looked for, where no policy asks."""

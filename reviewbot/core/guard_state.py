@@ -24,22 +24,17 @@ if TYPE_CHECKING:
 
 BREAKER_TOPIC = "breaker"
 
-
 IN_A_ROW = 20
 """Decisions that are looked at together."""
-
 
 YOUNG = 100
 """Decisions for which a changed policy is watched."""
 
-
 BASELINE_DAYS, BASELINE_LEAST = 30, 100
 """How far back earlier decisions are a baseline, and how many it takes."""
 
-
 MOST_SHARE, LEAST_SHARE = 0.95, 0.1
 """A share above the first is always too much; one up to the second (2 of 20) never is."""
-
 
 LOW, RARE = 0.2, 0.001
 """Below this earlier share, what chance brings about more often than so is let pass."""
@@ -155,26 +150,20 @@ class ExpectedNeed(msgspec.Struct, frozen=True, kw_only=True):
 
 MIX_SIGN = "mix"
 
-
 MIX_BASELINE = timedelta(days=BASELINE_DAYS)
-
 
 MIX_WINDOWS = ((20, 1e-5), (40, 1e-7))
 """How many of the newest answers are looked at, and what chance must be rarer than."""
 
-
 BLOCK = 20
 """Earlier answers are kept as how many of so many in a row approve: that shows how they cluster."""
-
 
 MOST_OF_NEWEST = 0.5
 """Approvals up to this share of the newest answers are never too many, whatever came before."""
 
-
 USUAL_SPREAD, ITS_WEIGHT = 2.0, 4
 """Where few blocks are known they are taken to vary so many times as much as chance has it, as if
 so many more blocks had shown it."""
-
 
 CAUTION = 1.0
 """In standard errors: how far the earlier share may have been above what it came to."""
@@ -236,7 +225,6 @@ class Mix:
 
 
 AN_HOUR = 25
-
 
 HOUR = timedelta(hours=1)
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 REVIEW_WINDOW = timedelta(hours=72)
 """How long the API waits for a client before silence pays (its own statement)."""
 
-
 Level = Literal["debug", "info", "warning", "error"]
 
 

@@ -26,7 +26,6 @@ from reviewbot.ports.ledger import Ledger, Logged, LogNote, OpenRound
 
 TOPIC = "claim"
 
-
 LASTS = timedelta(minutes=15)
 """How long a claim stands when its holder does nothing."""
 

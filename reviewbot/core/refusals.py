@@ -27,14 +27,11 @@ from reviewbot.ports.ledger import Ledger, Logged
 NOTE = "refused: "
 """How the note of an outcome begins that a refusal brought."""
 
-
 TRIES = 4
 """Refusals of one decision, by whatever code, after which a person is asked."""
 
-
 IN_A_ROW = 3
 """Refusals in a row that are about none of the things, after which nothing more is sent in a turn."""
-
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 15 * 60.0
 """Seconds that a thing whose review failed is left alone at first, and at most."""

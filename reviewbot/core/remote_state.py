@@ -34,7 +34,6 @@ def cause(last: Logged | None) -> str:
 NOTHING_CAME = "not done: nothing arrived within the quarantine"
 """The note of an ambiguous write that was given up as not done. It was perhaps only slow."""
 
-
 UNSEEN = timedelta(hours=1)
 """So much earlier than we saw a round it may have begun, where the API does not say when it did."""
 

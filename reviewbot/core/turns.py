@@ -18,17 +18,13 @@ from dataclasses import dataclass, field
 LEAST = 3
 """Reviews that it takes to speak of a pace."""
 
-
 RECENT = 10
 """The last few reviews, which show a pace that falls."""
-
 
 REQUESTS_EACH = 2
 """What a decision costs: its evidence, and the write."""
 
-
 MARGIN = 1.5
-
 
 PATIENCE = 600.0
 """Seconds that a pass may stand still, or have ended early, before its pace says nothing."""

@@ -10,7 +10,6 @@ from reviewbot.domain.task import Moment
 
 ACCOUNT_WAITING_STATUS = "in_review"
 
-
 ACCOUNT_STATUSES = (
     "pending",
     "configured",
@@ -22,9 +21,7 @@ ACCOUNT_STATUSES = (
 )
 """`corrections_requested` and `pending_corrections` name the same detour in two generations of the API."""
 
-
 PROFILE_FIELDS = ("username", "visible_name", "biography", "profile_picture_url", "link_in_bio")
-
 
 CORRECTABLE_FIELDS = ("username", "visible_name", "biography", "profile_picture")
 """The keys `corrections` accepts; note `profile_picture`, not `profile_picture_url`."""

@@ -11,13 +11,10 @@ import msgspec
 
 Urgency = Literal["info", "warning", "error"]
 
-
 URGENCIES: tuple[Urgency, ...] = ("info", "warning", "error")
 """From the least to the most urgent."""
 
-
 HOUR = timedelta(hours=1)
-
 
 EACH_TIME = timedelta(0)
 """For what happens once and is told as it happens: nothing has to be remembered of it."""

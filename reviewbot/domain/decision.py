@@ -43,7 +43,6 @@ class Action(StrEnum):
 
 WRITES = frozenset({Action.APPROVE, Action.DISPUTE, Action.FINALIZE, Action.REQUEST_CORRECTIONS})
 
-
 ACTIONS_OF: dict[ReviewKind, tuple[Action, ...]] = {
     "comments": (Action.APPROVE, Action.DISPUTE, Action.ESCALATE, Action.WAIT, Action.LEAVE),
     "accounts": (
@@ -55,9 +54,7 @@ ACTIONS_OF: dict[ReviewKind, tuple[Action, ...]] = {
     ),
 }
 
-
 NO_RULE = "no rule"
-
 
 DEADLINE = "deadline"
 """The two answers in place of a rule's name."""
@@ -189,7 +186,6 @@ NEXT_STATES: dict[State | None, frozenset[State]] = {
 }
 """None is a decision that is not recorded yet."""
 
-
 CLAIMED = frozenset(
     {
         State.INTENT,
@@ -201,10 +197,8 @@ CLAIMED = frozenset(
 )
 """The states of an intent that may have ended its round: at most one per (task, epoch)."""
 
-
 OPEN = frozenset({State.INTENT, State.UNKNOWN})
 """Sent, or perhaps sent, and not yet known to be done or not done."""
-
 
 DONE = frozenset({State.PERFORMED, State.SETTLED})
 """Known to be done by us."""

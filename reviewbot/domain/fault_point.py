@@ -24,7 +24,6 @@ LOOP: tuple[str, ...] = (
 )
 """The points of the review loop."""
 
-
 COUNTER: tuple[str, ...] = (
     "order.intended",
     "order.answered",
@@ -35,13 +34,10 @@ COUNTER: tuple[str, ...] = (
 )
 """The points of ordering and cancelling."""
 
-
 CONSOLE: tuple[str, ...] = ("pending.kept", "pending.before_send", "pending.after_send")
 """The points of an answer that was pressed at the console."""
 
-
 POINTS = LOOP + COUNTER + CONSOLE
-
 
 _hook: Callable[[str], None] | None = None
 

@@ -12,7 +12,6 @@ from reviewbot.domain.task import COMMENT_LIMITS, Address, comment_address, vide
 
 LONGEST_ID = 200
 
-
 TARGETS = ("video", "comment")
 
 

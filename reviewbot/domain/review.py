@@ -13,17 +13,13 @@ from reviewbot.domain.task import CommentTask, Timeline
 
 ReviewKind = Literal["comments", "accounts"]
 
-
 Subject = CommentTask | AccountReview
-
 
 STATES_AN_AMOUNT: frozenset[ReviewKind] = frozenset({"comments"})
 """The kinds of review of which the API says what an approval pays."""
 
-
 CHECKED_AGAIN: frozenset[ReviewKind] = frozenset({"comments"})
 """The kinds of review whose things somebody else checks again after our decision."""
-
 
 _NOUNS: dict[ReviewKind, str] = {"comments": "task", "accounts": "account"}
 

@@ -30,7 +30,6 @@ def epoch_of(confirmed_at: datetime | None) -> str | None:
 
 WAITING_STATUS = "manually_confirmed"
 
-
 TASK_STATUSES = (
     "pending",
     "submitted",
@@ -44,9 +43,7 @@ TASK_STATUSES = (
 )
 """Every status of the API's overview; the last two are internal to the vendor and tolerated."""
 
-
 PLATFORMS = ("tiktok", "instagram")
-
 
 COMMENT_LIMITS = {"tiktok": 150, "instagram": 2200}
 """The longest comment text a platform takes, in characters (API: create)."""
@@ -148,33 +145,24 @@ def posted_at(attempt: Attempt) -> datetime | None:
 
 LONGEST = 2000
 
-
 _TIKTOK_HOSTS = ("tiktok.com", "m.tiktok.com")
-
 
 _TIKTOK_LINKERS = ("vm.tiktok.com", "vt.tiktok.com")
 
-
 _TIKTOK_VIDEO = re.compile(r"/@[\w.-]*/(?:video|photo)/(\d{1,25})/?")
-
 
 _TIKTOK_SHORT = re.compile(r"/t/([\w-]+)/?")
 
-
 _LINKER_PATH = re.compile(r"/([\w-]+)/?")
-
 
 _INSTAGRAM_VIDEO = re.compile(r"/(?:[\w.]+/)?(?:reels?|p|tv)/([\w-]+)/?")
 
-
 _INSTAGRAM_SHARE = re.compile(r"/share/(?:(?:reel|p)/)?([\w-]+)/?")
-
 
 VIDEO_FORMS = (
     "tiktok.com/@NAME/video/NUMBER, tiktok.com/t/CODE, vm.tiktok.com/CODE, "
     "instagram.com/reel/CODE, /p/CODE or /share/CODE"
 )
-
 
 COMMENT_FORMS = "tiktok.com/t/CODE or tiktok.com/@NAME/video/NUMBER?share_comment_id=NUMBER"
 

@@ -18,27 +18,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MASK = "•••"
 
-
 SHORTEST = 6
 """Characters of a secret that is worth masking: a shorter one would blot out ordinary words."""
 
-
 _MOST = 256
-
 
 _IN_FRONT = re.compile(r"(://[^:/@\s]*:)\S*@")
 """A password may hold `@` and `/` itself, so all up to the last `@` goes."""
 
-
 _IN_QUERY = re.compile(r"([?&][a-z]*passw(?:or)?d=)[^&\s]*", re.IGNORECASE)
-
 
 _KEY_SHAPES = re.compile(r"(?<![A-Za-z0-9])(?:sk_|tok_live_)[A-Za-z0-9_-]{6,}")
 
-
 _known: dict[str, None] = {}
 """Every secret this process has read, the newest last: whichever turns up anywhere is masked."""
-
 
 _longest_first: tuple[str, ...] = ()
 
@@ -151,9 +144,7 @@ class _Escapes(dict[int, str]):
 
 _DEL = "\x7f"
 
-
 _ESCAPES = _Escapes()
-
 
 _FORMULA = frozenset("=+-@")
 

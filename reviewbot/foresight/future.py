@@ -29,7 +29,6 @@ Paid = Literal["rule", "fallback", "silence", "left", "sent back", "acted on", "
 Key = tuple[str, str]
 """(review, id) of a thing."""
 
-
 FAR = timedelta(days=400)
 """Stands for a deadline that the API does not state, or that was only an estimate and has passed."""
 

@@ -49,10 +49,8 @@ SEALED = note_subject("sealed", "chain")
 _ERASED = note_subject("erased", "")
 """How the subjects of lines begin that say which lines lost their text."""
 
-
 MOST_PROBLEMS = 20
 """How many problems a verification names; more would not help anybody."""
-
 
 Columns = tuple[
     int, int, str, str, int, bytes, bytes | None, bytes, bytes | None, bytes | None, bytes | None

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _decode = msgspec.json.Decoder(Checkpoint).decode
 
-
 _encode = msgspec.json.Encoder().encode
 
 

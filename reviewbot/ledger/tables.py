@@ -186,7 +186,6 @@ _TYPES: dict[type, TypeEngine[Any]] = {
     bytes: Blob(),
 }
 
-
 LATER = ("text", "salt", "digest", "archived")
 """Columns that were added to tables; they stand behind the key, as an added one does."""
 

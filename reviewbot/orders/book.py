@@ -195,15 +195,11 @@ def known_from(note: LogNote) -> OrderNote:
 SLACK = timedelta(minutes=10)
 """How much earlier than its intent a task may seem to be created: the clocks of two machines."""
 
-
 _Group = tuple[str, str]
-
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-
 _UNSAID = "no reason was given"
-
 
 _NOT_IN_ANSWER = "the answer does not say what became of it"
 
@@ -341,9 +337,7 @@ class _Look(msgspec.Struct, frozen=True):
 
 _NOWHERE = OrderOutcome(state=OrderState.VOID, reason="it is not in the list of tasks")
 
-
 _UNREADABLE = "the list of tasks could not be read in full"
-
 
 _ALIKE = "it cannot be told from others by the same account with the same text"
 

@@ -24,9 +24,7 @@ from reviewbot.ports.queue import Clock
 
 TOPIC = "cancel"
 
-
 CANCELLABLE = "pending"
-
 
 CANCELLED = "cancelled"
 

@@ -49,20 +49,15 @@ from reviewbot.safety import pauses, stop_conditions
 
 MOST_IN_A_BATCH = 200
 
-
 PASSING = "account_lookup_failed"
 """The one reason for a refusal that passes by itself."""
-
 
 PAUSES = (5.0, 20.0, 60.0)
 """Seconds before a row that was refused for a passing reason, or a batch after a 429, goes again."""
 
-
 READINGS = 3
 
-
 NO_CREDITS = "insufficient_credits"
-
 
 PlacedRow = Literal[
     "created",

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 OLDEST_EVIDENCE = 6 * 3600.0
 """Seconds that the evidence of an undecided task is kept at least."""
 
-
 SECONDS_PER_HELD = 2.0
 """With many undecided tasks it is kept longer: looking again at all of them costs requests."""
 

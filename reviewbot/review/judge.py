@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 DEAD_LETTER = 8
 """Failures in a row after which a person is told."""
 
-
 LAST_CALL = timedelta(minutes=30)
 """With less time left the fallback no longer waits for evidence that cannot be fetched."""
 

@@ -57,10 +57,8 @@ from reviewbot.safety.rollout import adopt_accepted
 IN_A_ROW = 3
 """Reads in a row that fail before the API itself is doubted."""
 
-
 BUDGET = 300.0
 """Seconds that reviews which fail may take in one pass."""
-
 
 Todo = tuple[ReviewItem, Background]
 
@@ -107,10 +105,8 @@ def _write_down(ledger: Ledger, clock: Clock, bench: ReviewPipeline) -> None:
 OUTAGE = 3
 """Writes in a row without a clear answer after which a pass stops: nothing more is put in doubt."""
 
-
 LISTED_FOR = 15 * 60.0
 """Seconds of new reviews after which a turn ends: the next reads the list again."""
-
 
 STRETCH = 60.0
 """Seconds that a daemon leaves a pass alone at most, also where it polls less often."""

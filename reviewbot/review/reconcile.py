@@ -34,7 +34,6 @@ from reviewbot.safety import breaker
 PAUSE = 15 * 60.0
 """Seconds until a round is looked at again whose end could not be read."""
 
-
 UNFOUND = 4
 """Readings, `PAUSE` apart, that do not find a round before it is called gone."""
 
@@ -268,34 +267,26 @@ def _last_decision(ledger: Ledger, sighting: OpenRound, memory: Memory | None) -
 TOPIC = "later"
 """What was seen of a thing after it was decided, by review and id."""
 
-
 LAST = "followed up"
 """When this was last done."""
-
 
 EVERY = timedelta(hours=20)
 """Not sooner again; a daily chore may come a little early."""
 
-
 FOLLOWED = timedelta(days=14)
 """How long something sent back is followed."""
-
 
 RIPE = timedelta(days=1)
 """How old a decision is when it is first looked at."""
 
-
 SENT_BACK_LOOKS, APPROVAL_LOOKS = 200, 25
 """Reads a day at most; one costs one request."""
-
 
 MOST_FAILING = 60.0
 """Seconds that reads which fail may take; polls wait meanwhile."""
 
-
 KEPT = 10
 """Tries of a thing that are kept, the newest."""
-
 
 NAMES = ("scraped_at", "outcome_kind", "comments_scraped", "found_comment_id", "platform")
 """What is kept of each."""

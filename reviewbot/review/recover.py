@@ -27,7 +27,6 @@ from reviewbot.review.fetch import is_conclusive, with_window
 MOST_UNTRUE = timedelta(hours=6)
 """By how much an API's clock may be wrong; a `Date` off by 29 minutes was seen."""
 
-
 PAUSE = 15 * 60.0
 """Seconds until a round is read again that the list shows, and a reading does not, after its end."""
 

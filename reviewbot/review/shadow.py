@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 TOPIC = "shadow"
 """Which challengers run, by the name of their policy."""
 
-
 SAYS = "shadow says"
 """What was said beside a decision, by round and by who said it."""
-
 
 RULE = "rule"
 """What a word of a live policy's own shadow rule begins with, in place of a challenger's name."""

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 ENOUGH = 20
 """Tries of the last hour that are enough to know, and readings at most to come to know them."""
 
-
 SHARE_OF_FRESHNESS = 1 / 3
 """How much of the time in which evidence is fresh may pass meanwhile."""
 

@@ -29,7 +29,6 @@ from reviewbot.runtime.meters import PAID_BY
 KEY = "key"
 """The label that says which key a figure is about."""
 
-
 LEADER = "is_leader"
 """What is a figure of every key, also of those that another process holds."""
 BUILD, _THIS_BUILD = "build_info", (__version__, platform.python_version())

@@ -38,14 +38,11 @@ if TYPE_CHECKING:
 CONFLICTS, CONFLICT_WINDOW = 5, timedelta(minutes=10)
 """More unexpected 409 than this, within this time."""
 
-
 FAILING_SHARE = 0.01
 """More of a pass's things than this share whose evaluation fails."""
 
-
 CONFLICT_NOTE = "409: "
 """How the note of an outcome begins that a 409 brought."""
-
 
 SENT = frozenset({State.INTENT, State.PERFORMED, State.SETTLED, State.UNKNOWN})
 

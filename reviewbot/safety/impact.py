@@ -37,17 +37,13 @@ if TYPE_CHECKING:
 
 TOPIC = "weighed"
 
-
 DAYS = 30
-
 
 MOST = 2000
 """Decisions of the log that are looked at, the newest first; a longer past is only sampled by them."""
 
-
 SECONDS = 5.0
 """After so long the rest is left unjudged: a policy must not wait for its own statistics."""
-
 
 MOVES, PAIRS = 12, 3
 """Kinds of move that are kept, and pairs of rules for each."""

@@ -44,10 +44,8 @@ if TYPE_CHECKING:
 SECONDS = {"hour": 3600.0, "day": 86_400.0, "calendar day": 86_400.0, None: 86_400.0}
 """A cap's window; a share without one looks at the last day, a calendar day is as long as it is."""
 
-
 WAITING_FACTS = frozenset({"fleet.open_tasks", "fleet.escalated"})
 """The facts of the fleet that tell how much waits; the others tell how well the verifier does."""
-
 
 REACHED, FULL = "the cap is reached: ", "the limit is full: "
 """How the words begin that say which of the policy's caps, or which limit of a rule, is full."""

@@ -24,12 +24,9 @@ from reviewbot.safety import breaker
 
 ALL = "all"
 
-
 PAYING = frozenset(action for action in Action if action.pays)
 
-
 SENDING_BACK = frozenset(action for action in Action if action.sends_back)
-
 
 WORDS: Mapping[str, frozenset[Action]] = {
     "approve": PAYING,

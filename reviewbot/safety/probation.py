@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 TOPIC = "probation"
 
-
 MOST_SENTENCES = 60
 """Sentences of a change that are kept; a policy turned upside down needs no longer record."""
 

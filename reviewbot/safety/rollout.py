@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 TOPIC = "accept"
 
-
 TRIES = 5
 """How often a word is tried again where somebody else's came first."""
 

@@ -104,7 +104,6 @@ _ALWAYS = {
     "accounts": ("bundle.id", "bundle.account_status"),
 }
 
-
 _PARTS = {
     "task": "task",
     "last": "attempt",
@@ -114,7 +113,6 @@ _PARTS = {
     "feedback": "feedback",
 }
 """By the part of the facts, what the reading of answers calls it."""
-
 
 _SUMMARY = {
     "checks.count": {"timeline.attempts"},

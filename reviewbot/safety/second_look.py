@@ -26,13 +26,10 @@ if TYPE_CHECKING:
 TOPIC = "second look"
 """The topic of the log under which the marks stand, by the id of the decision."""
 
-
 HOUR = timedelta(hours=1)
 """How far back the share of failed checks looks, and so what it speaks of."""
 
-
 BLIND = "far more was approved than before, as by a checker that sees nothing"
-
 
 SICK = "the policy's pause said that the checker was sick"
 

@@ -29,10 +29,8 @@ from reviewbot.ports.ledger import Checkpoint, CheckpointBook, KeptCheckpoints, 
 
 TOPIC = "checkpoint"
 
-
 TARGET = "checkpoints"
 """The name under which a channel takes checkpoints."""
-
 
 ACCEPTED = "accepted"
 """The note of a person who took the log as it is."""
@@ -119,7 +117,6 @@ def accept(ledger: Ledger, book: CheckpointBook, *, why: str, who: str, at: date
 
 NOTICEABLE = timedelta(minutes=5)
 """How far this machine's clock may be off before it is told."""
-
 
 CURE = "find out why, then  reviewbot log checkpoint --accept REASON"
 

@@ -22,7 +22,6 @@ from reviewbot.safety import breaker
 WINDOW, LONG = 3600.0, 1800.0
 """Seconds of writes that are looked at, and for how long they must have been refused."""
 
-
 LEAST, MOST_SHARE = 20, 0.8
 """How many writes it takes, and the share of them that may be refused."""
 

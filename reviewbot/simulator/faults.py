@@ -102,7 +102,6 @@ DRIFTS: dict[str, Callable[[Rows, Random], None]] = {
 }
 """Every way in which the shape of an answer can change, by the name of the fault."""
 
-
 FAULTS = (
     "429",
     "5xx json",
@@ -129,7 +128,6 @@ FAULTS = (
     *DRIFTS,
 )
 """Every fault by name. `truncated` is half a body as a clean answer, `cut` one that ends in a reset."""
-
 
 How = Literal["whole", "refused", "reset", "hang", "trickle", "cut"]
 Which = Literal["all", "reads", "writes"]

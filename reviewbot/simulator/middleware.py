@@ -71,13 +71,11 @@ ROOT = "/api/ext"
 KEY_PREFIXES = ("sk_", "tok_live_")
 _SAFE_ID = re.compile(r"[!-~]{1,128}")
 
-
 _SAME_ALWAYS = (
     (b"content-type", b"application/json; charset=utf-8"),
     (b"x-tokportal-api-version", b"2026-05-25"),
     (b"x-tokportal-api-stability", b"stable"),
 )
-
 
 Headers = list[tuple[bytes, bytes]]
 

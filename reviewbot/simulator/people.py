@@ -54,7 +54,6 @@ POPULATION: Mapping[Habit, float] = {
 }
 """Who works here, by share."""
 
-
 FILTERED = 0.04
 """Share of posted comments that the platform removes again."""
 
@@ -165,7 +164,6 @@ _REASONS = (
     "Please post it from the right account.",
     "The text differs from what we ordered.",
 )
-
 
 _WISH = {"biography": "Something about the city, please."}
 

@@ -12,7 +12,6 @@ from reviewbot.simulator.world import World
 
 Script = tuple[Habit, Posting, Reach, float, bool]
 
-
 SCRIPTS: dict[Script, float] = {
     (LIAR, "nothing", "open", 1.0, False): 0.34,
     (LIAR, "nothing", "unreachable", 1.0, False): 0.04,

@@ -26,7 +26,6 @@ _WRITTEN = (b"Z", b".000Z", b"+00:00", b".123456Z", b".123456+00:00", b".5+00:00
 _AMOUNTS = (1e13, 9.3e12, 2**63, -(2**63) - 1, 10**40, 1e300, -1.0)
 _NUMBERS = ("cm_payout_amount", "comments_scraped", "match_score", "videos_quantity")
 
-
 _TEXTS = (
     "saved_account_id",
     "comment_text",
@@ -35,10 +34,8 @@ _TEXTS = (
     "title",
 )
 
-
 _HERE = "2.2 million characters"
 _MEGABYTES = b"x" * 2_200_000
-
 
 ABSURD: dict[str, tuple[tuple[str, ...], tuple[object, ...]]] = {
     "absurd amount": (_NUMBERS, _AMOUNTS),
@@ -161,7 +158,6 @@ COUNTS: dict[str, Callable[[dict[str, Any], Random], bool]] = {
 }
 """Every contradiction by the name of the fault."""
 
-
 HIDING = frozenset({"list ends early", "rows missing", "total of the page"})
 """Those that keep rows back."""
 
@@ -188,10 +184,8 @@ CODES: dict[int, tuple[str, ...]] = {
 }
 """Every status of such a refusal, with the codes that the documents, or habit, give to it."""
 
-
 MOMENTARY = ("4xx envelope", "4xx odd code", "4xx page")
 """In the API's envelope with a usual code; with a code nobody documented; without the envelope."""
-
 
 _PAGES = (
     (

@@ -34,7 +34,6 @@ _OPENERS = (
     "Finally somebody shows the boring part too",
 )
 
-
 _CLOSERS = (
     "",
     ", thank you for sharing",
@@ -46,10 +45,8 @@ _CLOSERS = (
     ", the music fits so well",
 )
 
-
 TASK_TEXTS = tuple(opener + closer for opener in _OPENERS for closer in _CLOSERS)
 """What clients of this world ask to have posted."""
-
 
 PASSERS_BY = (
     "first",
@@ -86,7 +83,6 @@ PASSERS_BY = (
     "day 12 of asking for a recipe",
 )
 """What other people write under videos."""
-
 
 _FIRST = ("lumen", "nora", "pixel", "tide", "amber", "koala", "velvet", "maple", "juno", "ember")
 _LAST = ("cooks", "daily", "walks", "studio", "trips", "reads", "films", "garden", "lab", "notes")

@@ -211,7 +211,6 @@ NUMBER: Kind = ("a number", number)
 WHOLE: Kind = ("a whole number", whole)
 MOMENT: Kind = ("a moment with a zone", moment)
 
-
 _BY_TYPE: dict[type, Kind] = {
     msgspec.inspect.StrType: TEXT,
     msgspec.inspect.FloatType: NUMBER,

@@ -34,7 +34,6 @@ from reviewbot.tokportal.decode import UnreadableBody, number, parse_json
 LONGEST_WAIT = 15 * 60.0
 """Seconds; a server that asks for more is asked again after this."""
 
-
 _BY_CODE: dict[str, type[ApiRefusal]] = {
     "AUTH_MISSING_KEY": KeyRefused,
     "AUTH_INVALID_KEY": KeyRefused,
@@ -72,7 +71,6 @@ _BY_CODE: dict[str, type[ApiRefusal]] = {
 }
 """Every documented code of the calls we make, in both families, in upper case."""
 
-
 _BY_STATUS: dict[int, type[ApiRefusal]] = {
     401: KeyRefused,
     402: OutOfCredits,
@@ -80,7 +78,6 @@ _BY_STATUS: dict[int, type[ApiRefusal]] = {
     404: NotFound,
     409: InvalidStatus,
 }
-
 
 _PLAIN_SPEECH = frozenset({402, 409})
 """Statuses that are a definite no even without the envelope."""

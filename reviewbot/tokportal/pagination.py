@@ -112,7 +112,6 @@ class Pieces(Generic[T]):
 
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 
-
 _FIRST_ID = re.compile(
     rb'\s*\{\s*"data"\s*:\s*(?:\[\s*)?\{\s*'
     rb"(?:" + _STRING + rb"\s*:\s*(?:" + _STRING + rb"|[-+.\w]+)\s*,\s*)*?"

@@ -74,14 +74,12 @@ _OF_TASK: dict[str, FieldReader] = {
     "cm_payout_amount": Fields.dollars,
 }
 
-
 _NOT_ALWAYS_SENT = (
     "target_type",
     "target_comment_url",
     "execution_blocked",
     "execution_block_reason",
 )
-
 
 TASK = Shape(
     CommentTask,
@@ -92,11 +90,9 @@ TASK = Shape(
 )
 """A task as lists and reads send it."""
 
-
 ANSWERED_TASK = Shape(CommentTask, "task", own=_OF_TASK)
 """A task as acts answer it: the documented examples are abbreviated, so nothing is missed."""
 RECORDED_TASK = Shape(CommentTask, "task", on_record=True)
-
 
 ATTEMPT = Shape(
     Attempt,
@@ -105,7 +101,6 @@ ATTEMPT = Shape(
     filled=("attempt_n", "scraped_at", "outcome_kind"),
     own={"outcome_kind": word(*OUTCOME_KINDS), "platform": word(*PLATFORMS)},
 )
-
 
 RECORDED_ATTEMPT = Shape(Attempt, "attempt")
 
@@ -234,7 +229,6 @@ _FEEDBACK = Shape(
     },
 )
 
-
 _OF_BUNDLE: dict[str, FieldReader] = {
     "platform": word(*PLATFORMS),
     "saved_account_id": word(),
@@ -243,7 +237,6 @@ _OF_BUNDLE: dict[str, FieldReader] = {
     "feedback_history": _history,
     "finalized_at": lambda bundle, field: _account(bundle).get(field, MOMENT),
 }
-
 
 BUNDLE = Shape(AccountReview, "bundle", ids=("id", "bundle_id"), own=_OF_BUNDLE)
 """A bundle with its account, from a list or a read."""

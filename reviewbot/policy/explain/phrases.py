@@ -40,7 +40,6 @@ _ATTEMPTS = {
     "no": "on none of the checker's tries of this round (or without any), ",
 }
 
-
 _LAST = "; on its last try of this round"
 _NOUNS = {
     "attempt_n": "the number of the checker's try",

@@ -55,7 +55,6 @@ MOST_ENTRIES = 20
 UNDECIDED = "When nobody has decided"
 """The title of the passage on the deadline."""
 
-
 NEVER = "What must never happen"
 """The title of the passage on the statements."""
 _NEVER = {

@@ -129,7 +129,6 @@ def answerer(judge: Judge, at: datetime) -> Callable[[Recorded], RecordedAnswer]
 ActionRule = tuple[str, str]
 """(action, rule): what a policy says of a review."""
 
-
 Sample = tuple[int, str]
 """A name and, before it, what chooses among names."""
 

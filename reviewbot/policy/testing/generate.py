@@ -37,9 +37,7 @@ from reviewbot.policy.values import Misread
 
 _ANCHOR = {"comments": "confirmed", "accounts": "first seen"}
 
-
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ,./()'-]*[A-Za-z0-9.)])?").fullmatch
-
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 

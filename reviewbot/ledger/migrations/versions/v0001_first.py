@@ -7,12 +7,9 @@ from alembic import op
 
 revision = "0001"
 
-
 down_revision = None
 
-
 CLAIMED = sa.text("state IN ('intent', 'overtaken', 'performed', 'settled', 'unknown')")
-
 
 INTENDED = sa.text("intended_at IS NOT NULL")
 

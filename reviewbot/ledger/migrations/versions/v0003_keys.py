@@ -10,15 +10,11 @@ from alembic import op
 
 revision = "0003"
 
-
 down_revision = "0002"
-
 
 CLAIMED = sa.text("state IN ('intent', 'overtaken', 'performed', 'settled', 'unknown')")
 
-
 INTENDED = sa.text("intended_at IS NOT NULL")
-
 
 FOUND_BY = {
     "entry": ("seq",),
@@ -31,7 +27,6 @@ FOUND_BY = {
 }
 """What is unique within a key, for each table."""
 
-
 INDEXES = {
     "decision_id": ("decision", ("key", "id"), None),
     "decision_state": ("decision", ("state", "key", "state_at"), None),
@@ -42,9 +37,7 @@ INDEXES = {
     "round_ended": ("round", ("key", "ended_at", "review", "first_seen_at", "last"), None),
 }
 
-
 UNIQUE = ("decision_id", "decision_claim")
-
 
 NO_ROWID = ("decision", "round")
 

@@ -24,13 +24,10 @@ from alembic import op
 
 revision = "0004"
 
-
 down_revision = "0003"
-
 
 WORDS = ("reason", "fields", "evidence_hash", "decided_by", "held_by")
 """What of a decision is a text of people, besides the detail."""
-
 
 PAGE = 500
 
