@@ -432,11 +432,7 @@ def _read_file(named: str | None, folder: Path, problems: list[str]) -> _File:
 
 
 def _find(
-    row: Setting,
-    flags: Mapping[str, Any],
-    env: Mapping[str, str],
-    file: _File,
-    problems: list[str],
+    row: Setting, flags: Mapping[str, Any], env: Mapping[str, str], file: _File, problems: list[str]
 ) -> tuple[str, str] | None:
     """The text of a setting and where it stands, from the first source that has it."""
     given = flags.get(row.name)

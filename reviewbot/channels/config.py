@@ -108,11 +108,7 @@ def make_ping(notices: Notices, proxy: Proxy | None = None) -> Ping | None:
 
 
 def read_notices(
-    table: Mapping[str, Any],
-    place: str,
-    problems: list[str],
-    *,
-    seconds: Callable[[str], float],
+    table: Mapping[str, Any], place: str, problems: list[str], *, seconds: Callable[[str], float]
 ) -> Notices:
     """Read the tables `channels`, `alarms` and `deadman` of a settings file.
 

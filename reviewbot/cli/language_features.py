@@ -189,9 +189,7 @@ def _lenses(ls: PolicyServer, params: types.CodeLensParams) -> list[types.CodeLe
         types.CodeLens(
             range=text.range(lens.span),
             command=types.Command(
-                title=f"{lens.result} · run this test",
-                command=RUN_TEST,
-                arguments=[uri, lens.name],
+                title=f"{lens.result} · run this test", command=RUN_TEST, arguments=[uri, lens.name]
             ),
         )
         for lens in lenses(ls.cases.get(policy, ()), path)

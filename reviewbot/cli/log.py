@@ -210,10 +210,7 @@ def replay(
     $ reviewbot log replay --since 7d --format json  # the last week, for a machine
     """
     for_each_key(
-        screen,
-        settings,
-        lambda key: _replay(screen, key, task, since, form),
-        heads=form == "text",
+        screen, settings, lambda key: _replay(screen, key, task, since, form), heads=form == "text"
     )
 
 

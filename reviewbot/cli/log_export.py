@@ -32,9 +32,7 @@ SHOWN = 1_000
 """So often, in decisions, a terminal hears how far it is."""
 
 since_option = click.option(
-    "--since",
-    type=MomentType(ago=True),
-    help="Only what was decided since: a moment, or 24h, 7d.",
+    "--since", type=MomentType(ago=True), help="Only what was decided since: a moment, or 24h, 7d."
 )
 task_option = click.option(
     "--task", metavar="ID", help="Only one task's; the beginning of its id will do."

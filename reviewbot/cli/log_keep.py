@@ -58,10 +58,7 @@ class AgeType(click.ParamType[datetime]):
 
 @command
 @click.option(
-    "--before",
-    type=AgeType(),
-    required=True,
-    help="What ended before: 90d, 2y or a moment.",
+    "--before", type=AgeType(), required=True, help="What ended before: 90d, 2y or a moment."
 )
 @click.option(
     "--to",

@@ -100,8 +100,7 @@ def _by_the_log(found: list[Parsed], now: datetime) -> list[Parsed]:
                 parsed
                 if parsed.policy is None
                 else replace(
-                    parsed,
-                    findings=(*parsed.findings, *_said_by(ledger, parsed.policy, now)),
+                    parsed, findings=(*parsed.findings, *_said_by(ledger, parsed.policy, now))
                 )
                 for parsed in found
             ]

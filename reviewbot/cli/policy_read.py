@@ -71,10 +71,7 @@ def _whole(policy: Policy, counts: dict[str, tuple[int, int]], form: str) -> str
     judge = compile_policy(policy)
     results = run_cases(judge)
     today = datetime.now(ZoneInfo(policy.timezone)).date()
-    passages = (
-        *read_policy(policy, examples(judge, results), today),
-        passage_of_tests(results),
-    )
+    passages = (*read_policy(policy, examples(judge, results), today), passage_of_tests(results))
     match form:
         case "json":
             return _json([_object(passage, counts) for passage in passages])

@@ -67,11 +67,7 @@ def fleet_now(
     ledger: Ledger, clock: Clock, bench: ReviewPipeline, waiting: int, escalated: int
 ) -> Fleet:
     """What is true of all reviews together at this moment."""
-    return Fleet(
-        open_tasks=waiting,
-        escalated=escalated,
-        **checker_shares(ledger, clock, bench),
-    )
+    return Fleet(open_tasks=waiting, escalated=escalated, **checker_shares(ledger, clock, bench))
 
 
 def fleet_again(

@@ -168,14 +168,7 @@ NEXT_STATES: dict[State | None, frozenset[State]] = {
     State.HELD: frozenset({State.HELD, State.DRY_RUN, State.INTENT}),
     State.DRY_RUN: frozenset({State.HELD, State.DRY_RUN, State.INTENT}),
     State.INTENT: frozenset(
-        {
-            State.PERFORMED,
-            State.REFUSED,
-            State.OVERTAKEN,
-            State.VOID,
-            State.UNKNOWN,
-            State.SETTLED,
-        }
+        {State.PERFORMED, State.REFUSED, State.OVERTAKEN, State.VOID, State.UNKNOWN, State.SETTLED}
     ),
     State.UNKNOWN: frozenset({State.SETTLED, State.OVERTAKEN, State.VOID}),
     State.VOID: frozenset({State.HELD, State.DRY_RUN, State.INTENT}),
@@ -186,15 +179,7 @@ NEXT_STATES: dict[State | None, frozenset[State]] = {
 }
 """None is a decision that is not recorded yet."""
 
-CLAIMED = frozenset(
-    {
-        State.INTENT,
-        State.UNKNOWN,
-        State.PERFORMED,
-        State.SETTLED,
-        State.OVERTAKEN,
-    }
-)
+CLAIMED = frozenset({State.INTENT, State.UNKNOWN, State.PERFORMED, State.SETTLED, State.OVERTAKEN})
 """The states of an intent that may have ended its round: at most one per (task, epoch)."""
 
 OPEN = frozenset({State.INTENT, State.UNKNOWN})

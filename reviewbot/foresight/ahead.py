@@ -306,12 +306,7 @@ class _Following:
         return self._unsent(ahead, judge, way.said, way.stop, way.kept)
 
     def _walk(
-        self,
-        ahead: RoundAhead,
-        judge: Judge,
-        coming: Iterable[Stretch],
-        ready: datetime,
-        way: Way,
+        self, ahead: RoundAhead, judge: Judge, coming: Iterable[Stretch], ready: datetime, way: Way
     ) -> Generator[datetime, None, Future | None]:
         passed = self._standing.pass_at
         for start, until, answer in coming:

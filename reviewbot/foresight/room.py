@@ -135,10 +135,7 @@ class Room:
         if not self._sees_tries:
             return None
         moments = sorted({tried_at + HOUR for _, tried_at in self._house.tries})
-        return next(
-            (t for t in moments if at < t < end and self._paused(wish, t) is None),
-            None,
-        )
+        return next((t for t in moments if at < t < end and self._paused(wish, t) is None), None)
 
     def _full(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
         """The limit without room that keeps it back the longest, of those alike to the first."""

@@ -7,13 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from reviewbot.insights.scorecard import (
-    TOPICS,
-    PayoutTotals,
-    RuleScore,
-    add_up,
-    scorecard,
-)
+from reviewbot.insights.scorecard import TOPICS, PayoutTotals, RuleScore, add_up, scorecard
 from reviewbot.ports.ledger import Ending, Ledger, Logged
 from reviewbot.safety import impact, ladder
 from reviewbot.safety.impact import ChangeImpact

@@ -330,10 +330,7 @@ def add_up(decisions: Iterable[Logged], endings: Iterable[Ending]) -> PayoutTota
         for ground in (*GROUNDS, "outside")
     }
     return PayoutTotals(
-        outside=totals.pop("outside"),
-        paid=totals,
-        sent_back=sent_back,
-        nobody_answered=nobody,
+        outside=totals.pop("outside"), paid=totals, sent_back=sent_back, nobody_answered=nobody
     )
 
 

@@ -164,11 +164,7 @@ def _answer(rows: Iterable[Any]) -> LeaseAnswer:
             case _:
                 schema = name
     return LeaseAnswer(
-        schema=schema,
-        leases=tuple(leases),
-        peers=tuple(peers),
-        is_named=named,
-        granted=granted,
+        schema=schema, leases=tuple(leases), peers=tuple(peers), is_named=named, granted=granted
     )
 
 

@@ -19,12 +19,7 @@ import psycopg
 from psycopg.sql import Literal
 from sqlalchemy.engine import URL
 
-from reviewbot.domain.errors import (
-    LedgerBroken,
-    LedgerCorrupt,
-    LedgerError,
-    LedgerUnwritable,
-)
+from reviewbot.domain.errors import LedgerBroken, LedgerCorrupt, LedgerError, LedgerUnwritable
 from reviewbot.domain.text import without_password
 from reviewbot.ledger.engine import BUSY_TIMEOUT_MS, Backend
 

@@ -112,12 +112,7 @@ class OrderBook:
         return 1 + max(tried, default=0)
 
     def intend(
-        self,
-        orders: Mapping[str, tuple[Order, str]],
-        *,
-        batch: str,
-        attempt: int,
-        now: datetime,
+        self, orders: Mapping[str, tuple[Order, str]], *, batch: str, attempt: int, now: datetime
     ) -> None:
         """Write down that these orders (with where each was written) are about to be sent.
 

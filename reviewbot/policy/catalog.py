@@ -117,10 +117,7 @@ def _counted(suffix: str, span: str) -> dict[str, Row]:
             ours=True,
         ),
         f"account.paid{suffix}": money(
-            f"what our approvals {span} paid for this account",
-            "more than 20 USD",
-            low=0,
-            ours=True,
+            f"what our approvals {span} paid for this account", "more than 20 USD", low=0, ours=True
         ),
         f"account.overruled{suffix}": tally(
             f"how often a person decided otherwise than the policy had, in decisions {span}",
@@ -258,11 +255,7 @@ _COMMENTS: dict[str, Row] = {
     "checks.count": tally("how often the checker tried in this round", "at least 2"),
     "checks.failed": tally("how many of those tries could not read the video (scrape_failed)", "0"),
     "checks.best_score": score(
-        "the highest match score of this round",
-        "less than 0.5",
-        low=0,
-        high=1,
-        internal=True,
+        "the highest match score of this round", "less than 0.5", low=0, high=1, internal=True
     ),
     "checks.most_comments": count(
         "the most comments read by one try of this round", "at least 50", low=0, high=100

@@ -410,9 +410,7 @@ def _outcome_table(counts: Iterable[tuple[str, int]]) -> Section:
         id="outcomes",
         title="What became of the decisions",
         table=table_of(
-            counts,
-            Column("outcome", lambda row: row[0]),
-            number("decisions", lambda row: row[1]),
+            counts, Column("outcome", lambda row: row[0]), number("decisions", lambda row: row[1])
         ),
         empty="Nothing was decided.",
     )

@@ -73,9 +73,7 @@ def policy_document(
         cards=(
             KeyFigure(label="Rules", value=str(len(policy.rules))),
             KeyFigure(
-                label="Tests",
-                value=tests,
-                tone="bad" if failed else "good" if results else "care",
+                label="Tests", value=tests, tone="bad" if failed else "good" if results else "care"
             ),
             KeyFigure(
                 label="Decided by",

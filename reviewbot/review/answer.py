@@ -48,13 +48,7 @@ from reviewbot.policy.model import Policy, ReasonText, Rule
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import decide, perform
-from reviewbot.review.fetch import (
-    evidence_for,
-    judge_for,
-    note_sights,
-    with_memories,
-    with_window,
-)
+from reviewbot.review.fetch import evidence_for, judge_for, note_sights, with_memories, with_window
 from reviewbot.review.recover import Recovery
 from reviewbot.safety import gate, limits
 

@@ -54,11 +54,7 @@ if TYPE_CHECKING:
 
 
 def perform(
-    app: BotContext,
-    bench: ReviewPipeline,
-    decision: Decision,
-    facts: Facts,
-    judge: Judge | None,
+    app: BotContext, bench: ReviewPipeline, decision: Decision, facts: Facts, judge: Judge | None
 ) -> State | None:
     """Write the intent down, send it, write down the outcome; give the outcome.
 
@@ -370,14 +366,7 @@ def differs(verdict: Verdict, item: ReviewItem, state: State, latest: Logged | N
     if latest is None or latest.state is not state or latest.decision.epoch != item.epoch:
         return True
     last = latest.decision
-    return (
-        last.action,
-        last.rule,
-        last.reason,
-        last.until,
-        last.cannot_tell,
-        last.held_by,
-    ) != (
+    return (last.action, last.rule, last.reason, last.until, last.cannot_tell, last.held_by) != (
         verdict.action,
         verdict.rule,
         _reason(verdict),

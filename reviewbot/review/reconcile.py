@@ -222,11 +222,7 @@ def _end(
 
 
 def _ending(
-    sighting: OpenRound,
-    by: Attributed,
-    status: str | None,
-    at: datetime,
-    note: str | None = None,
+    sighting: OpenRound, by: Attributed, status: str | None, at: datetime, note: str | None = None
 ) -> Ending:
     return Ending(
         review=sighting.review,

@@ -177,9 +177,7 @@ class _Review:
         for _ in range(LOOKS):
             self.app.wait_turn()
             if self._is_fresh(judged):
-                return self._act(
-                    judged,
-                )
+                return self._act(judged)
             seen = judged.item
             if not self._seen_lately(seen):
                 again = see_again(self.app.clock, self.bench, seen)
@@ -317,12 +315,8 @@ class _Review:
         if instead is None or self._forbidden(instead) is not None:
             return self._hold(judged, halted)
         if not self._sends(instead):
-            return self._hold(
-                instead,
-            )
-        return self._carry_out(
-            instead,
-        )
+            return self._hold(instead)
+        return self._carry_out(instead)
 
     def _hold(self, judged: Judged, halted: Halted | None = None) -> Reviewed:
         """Write down a decision that sends nothing, when it differs from the last one of its round."""

@@ -320,10 +320,7 @@ def disagreement(settings: Settings, policies: Iterable[Policy]) -> str | None:
     """Why these policies are not those that a key's ledger goes by. Raises `LedgerError`."""
     with closing(open_ledger(settings.ledger, key=settings.key, lock=True)) as ledger:
         return rollout.disagreement(
-            ledger,
-            policies,
-            require_ack=settings.require_ack,
-            two_for_caps=settings.two_for_caps,
+            ledger, policies, require_ack=settings.require_ack, two_for_caps=settings.two_for_caps
         )
 
 

@@ -211,8 +211,7 @@ def _hold(beat: Beat, now: datetime) -> Hold | None:
     """Why it does not act, where it does not."""
     if not beat.is_alive(now):
         return Hold(
-            sentence=f"no bot runs: its last pass ended {ago(beat.at, now, beat.zone)}",
-            by="bot",
+            sentence=f"no bot runs: its last pass ended {ago(beat.at, now, beat.zone)}", by="bot"
         )
     if beat.key_refused:
         return Hold(sentence="the API refuses our key, so the bot does nothing", by="bot")

@@ -71,12 +71,7 @@ def make_bot(
     )
     try:
         pulse = Pulse(
-            app,
-            settings.every,
-            key=settings.key,
-            meters=meters,
-            is_scraped=is_scraped,
-            tell=tell,
+            app, settings.every, key=settings.key, meters=meters, is_scraped=is_scraped, tell=tell
         )
         app.events, stop.turn = pulse.hearing(events), pulse.turn
         policies.attach(app)

@@ -21,11 +21,7 @@ from msgspec.structs import replace
 
 from reviewbot.config import Settings
 from reviewbot.core.pipeline import Events
-from reviewbot.domain.errors import (
-    ConfigError,
-    LedgerError,
-    ReviewbotError,
-)
+from reviewbot.domain.errors import ConfigError, LedgerError, ReviewbotError
 from reviewbot.insights.heartbeat import leave_parked
 from reviewbot.ports.ledger import CheckpointBook
 from reviewbot.runtime.bootstrap import settle

@@ -96,9 +96,7 @@ GAUGES = (
         lambda pulse: _until(pulse.meters.ahead.silence_at) if pulse.meters.ahead else None,
     ),
     Gauge(
-        "oldest_undecided_seconds",
-        "Since the round of the longest undecided thing began",
-        _oldest,
+        "oldest_undecided_seconds", "Since the round of the longest undecided thing began", _oldest
     ),
     Gauge("clock_skew_seconds", "API's clock minus this machine's", _skew),
     Gauge(
@@ -106,11 +104,7 @@ GAUGES = (
         "1 while the policies on disk are those that judge",
         lambda pulse: pulse.policy_problem() is None,
     ),
-    Gauge(
-        "ledger_writable",
-        "1 while the log can be written",
-        lambda pulse: pulse.ledger_writable,
-    ),
+    Gauge("ledger_writable", "1 while the log can be written", lambda pulse: pulse.ledger_writable),
     Gauge("ledger_last_seq", "Lines of the log", lambda pulse: pulse.lines),
     Gauge(
         "checkpoint_age_seconds",
@@ -166,12 +160,7 @@ def _policies(pulse: Pulse) -> Iterator[tuple[tuple[str, ...], float]]:
 
 LABELLED = (
     Labelled("policy_info", "Policies that judge", ("policy", "sha256"), _policies),
-    Labelled(
-        BUILD,
-        "This program",
-        ("version", "python"),
-        lambda _: [(_THIS_BUILD, 1)],
-    ),
+    Labelled(BUILD, "This program", ("version", "python"), lambda _: [(_THIS_BUILD, 1)]),
     Labelled(
         "limit_room",
         "What a limit has left: decisions, US dollars, or the part by which a share is below it",

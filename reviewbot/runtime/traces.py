@@ -98,11 +98,7 @@ def _provider(
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    own = {
-        "service.name": "reviewbot",
-        "service.version": __version__,
-        "service.instance.id": name,
-    }
+    own = {"service.name": "reviewbot", "service.version": __version__, "service.instance.id": name}
     # What the environment says of the service goes before what we say.
     resource = Resource.create(own).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)

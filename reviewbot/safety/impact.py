@@ -213,12 +213,7 @@ def _rounds(
 
 
 def _judged(
-    clock: Clock,
-    found: Iterable[Logged],
-    old: Judge | None,
-    new: Judge,
-    end: float,
-    left: int = 0,
+    clock: Clock, found: Iterable[Logged], old: Judge | None, new: Judge, end: float, left: int = 0
 ) -> Matrix:
     impact, unread = Impact(), 0
     judged = counter(impact, old, new, clock.now())

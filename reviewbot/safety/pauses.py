@@ -28,11 +28,7 @@ PAYING = frozenset(action for action in Action if action.pays)
 
 SENDING_BACK = frozenset(action for action in Action if action.sends_back)
 
-WORDS: Mapping[str, frozenset[Action]] = {
-    "approve": PAYING,
-    "dispute": SENDING_BACK,
-    ALL: WRITES,
-}
+WORDS: Mapping[str, frozenset[Action]] = {"approve": PAYING, "dispute": SENDING_BACK, ALL: WRITES}
 """What each word of `reviewbot pause` stops; `approve` and `dispute` also in the review of accounts."""
 
 

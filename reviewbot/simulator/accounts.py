@@ -143,11 +143,7 @@ def _apply_corrections(world: World, bundle: Bundle) -> None:
     account.updated_at = world.stamp()
     bundle.corrections = None
     bundle.history.append(
-        {
-            "type": "corrections_applied",
-            "applied_at": world.iso(world.stamp()),
-            "changes": changes,
-        }
+        {"type": "corrections_applied", "applied_at": world.iso(world.stamp()), "changes": changes}
     )
     _enter_review(world, bundle)
 

@@ -163,11 +163,7 @@ class FrontDesk:
     def headers(self, request_id: str, bucket: TokenBucket | None) -> Headers:
         """The headers of every answer; the rate headers only where a key was recognised."""
         date = http_date(int(self.world.now + self.date_skew))
-        headers = [
-            *_SAME_ALWAYS,
-            (b"date", date),
-            (b"x-tokportal-request-id", request_id.encode()),
-        ]
+        headers = [*_SAME_ALWAYS, (b"date", date), (b"x-tokportal-request-id", request_id.encode())]
         if bucket is not None:
             headers += (
                 (b"x-ratelimit-limit", b"%d" % bucket.limit),

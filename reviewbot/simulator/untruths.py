@@ -26,13 +26,7 @@ _WRITTEN = (b"Z", b".000Z", b"+00:00", b".123456Z", b".123456+00:00", b".5+00:00
 _AMOUNTS = (1e13, 9.3e12, 2**63, -(2**63) - 1, 10**40, 1e300, -1.0)
 _NUMBERS = ("cm_payout_amount", "comments_scraped", "match_score", "videos_quantity")
 
-_TEXTS = (
-    "saved_account_id",
-    "comment_text",
-    "target_author_handle",
-    "reason",
-    "title",
-)
+_TEXTS = ("saved_account_id", "comment_text", "target_author_handle", "reason", "title")
 
 _HERE = "2.2 million characters"
 _MEGABYTES = b"x" * 2_200_000

@@ -14,14 +14,7 @@ from reviewbot.domain.order import Order
 from reviewbot.domain.task import CommentTask, Timeline
 from reviewbot.ports.orders import Placed, Refund, Refused
 from reviewbot.tokportal.decode import Drift, ObjectReader, number, text, usable_id
-from reviewbot.tokportal.envelope import (
-    OkResponse,
-    Page,
-    bad,
-    read_envelope,
-    read_one,
-    read_page,
-)
+from reviewbot.tokportal.envelope import OkResponse, Page, bad, read_envelope, read_one, read_page
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.pagination import PER_PAGE
 from reviewbot.tokportal.rate_limit import ReadRetry

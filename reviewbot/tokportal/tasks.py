@@ -66,10 +66,7 @@ class CommentsQueue:
         window = self._places.window(item.id)
         try:
             page = self._api.list_comments(
-                status=WAITING_STATUS,
-                page=window.page,
-                per_page=window.per_page,
-                drift=self._drift,
+                status=WAITING_STATUS, page=window.page, per_page=window.per_page, drift=self._drift
             )
         except TooLarge:
             self._has_large_rows = True

@@ -55,9 +55,7 @@ def _task_receipt(answer: Acted[CommentTask]) -> Receipt:
 
 def _account_receipt(answer: Acted[AccountReview]) -> Receipt:
     return Receipt(
-        status=answer.thing.account_status,
-        request_id=answer.request_id,
-        replayed=answer.replayed,
+        status=answer.thing.account_status, request_id=answer.request_id, replayed=answer.replayed
     )
 
 

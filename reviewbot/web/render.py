@@ -77,13 +77,7 @@ def whole(text: str) -> Markup:
     return escape(safe(text, longest=len(text) * LONGEST_ESCAPE))
 
 
-def page(
-    visit: Visit,
-    template: str,
-    *,
-    status: int = 200,
-    **values: Any,
-) -> HTMLResponse:
+def page(visit: Visit, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page for whoever is signed in, with what every page says."""
     health = visit.console.health() if visit.session is not None else None
     zone = visit.console.zones().first if visit.session is not None else "UTC"

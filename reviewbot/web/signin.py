@@ -143,13 +143,7 @@ def _ours(way: str) -> str:
 
 
 def _begin(
-    visit: Visit,
-    name: str,
-    role: Role,
-    *,
-    how: str,
-    guest: bool = False,
-    way: str | None = None,
+    visit: Visit, name: str, role: Role, *, how: str, guest: bool = False, way: str | None = None
 ) -> Response:
     console = visit.console
     cookie = people.begin_session(console.people, name, role, how=how, now=visit.now, guest=guest)

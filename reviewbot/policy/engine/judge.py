@@ -26,12 +26,7 @@ from reviewbot.policy.engine.trace import (
 )
 from reviewbot.policy.engine.turning_moments import TurningMoments
 from reviewbot.policy.facts import Facts, Fleet
-from reviewbot.policy.model import (
-    Condition,
-    Policy,
-    compares_of,
-    conditions_of,
-)
+from reviewbot.policy.model import Condition, Policy, compares_of, conditions_of
 from reviewbot.policy.parts import facts_named, has_checks
 from reviewbot.policy.source import Pool
 

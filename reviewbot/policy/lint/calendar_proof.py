@@ -30,15 +30,7 @@ from reviewbot.policy.lint.time_checks import offset_of
 from reviewbot.policy.lint.usual import CHECKED_BEFORE, WINDOW
 from reviewbot.policy.lint.walks import deciding
 from reviewbot.policy.lint.witnesses import rule_names
-from reviewbot.policy.model import (
-    AllOf,
-    Compare,
-    Condition,
-    NoneOf,
-    OpeningHours,
-    Policy,
-    Rule,
-)
+from reviewbot.policy.model import AllOf, Compare, Condition, NoneOf, OpeningHours, Policy, Rule
 from reviewbot.policy.operators import InHours
 from reviewbot.policy.text_forms import listed
 

@@ -31,12 +31,7 @@ from reviewbot.policy.lint.solver import (
 from reviewbot.policy.lint.texts import TextClasses
 from reviewbot.policy.lint.usual import STEPS, usual_value
 from reviewbot.policy.model import FactTest, Lists, OpeningHours, Pattern
-from reviewbot.policy.operators import (
-    Has,
-    InHours,
-    OneOf,
-    Range,
-)
+from reviewbot.policy.operators import Has, InHours, OneOf, Range
 
 _ABOUT = timedelta(days=9)
 """How far about a typical moment it is looked up when hours open and close: a week and more."""

@@ -49,12 +49,7 @@ from reviewbot.policy.lint.solver import (
 )
 from reviewbot.policy.lint.texts import texts_like
 from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
-from reviewbot.policy.lint.walks import (
-    bare,
-    compares_in,
-    facts_asked,
-    shape,
-)
+from reviewbot.policy.lint.walks import bare, compares_in, facts_asked, shape
 from reviewbot.policy.model import (
     AllOf,
     Compare,

@@ -81,9 +81,7 @@ def parse_equals(asked: Argument) -> FactTest:
     if isinstance(value, Day):
         if asked.negated:
             raise asked.refused(
-                "P110",
-                "not  cannot stand before a whole day",
-                cure="put the line under  none of:",
+                "P110", "not  cannot stand before a whole day", cure="put the line under  none of:"
             )
         return Range(low=value.begins, high=value.ends, high_included=False)
     return OneOf(values=(value,), exact=(is_exact,), negated=asked.negated)

@@ -133,10 +133,7 @@ def _texts(made: Evaluation) -> list[str]:
 
 
 def case_facts(
-    policy: Policy,
-    calendars: Mapping[str, Calendar],
-    test: PolicyTest,
-    at: Moment | None,
+    policy: Policy, calendars: Mapping[str, Calendar], test: PolicyTest, at: Moment | None
 ) -> Facts:
     """The typical review with what a test gives, at a moment of it. Raises Impossible or Misread."""
     facts = _facts_at(policy, calendars, test, at)

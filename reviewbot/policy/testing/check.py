@@ -58,11 +58,7 @@ MOST_NAMED = 3
 
 
 def analyse(
-    policy: Policy,
-    *,
-    today: date | None = None,
-    poll: float = POLL,
-    margin: float = MARGIN,
+    policy: Policy, *, today: date | None = None, poll: float = POLL, margin: float = MARGIN
 ) -> tuple[Finding, ...]:
     """Find what a readable policy does that its author will not have meant, in order of place.
 
@@ -101,12 +97,7 @@ def analyse(
     return tuple(_placed(finding, policy.path) for finding in found)
 
 
-def checked(
-    parsed: Parsed,
-    *,
-    today: date | None = None,
-    poll: float = POLL,
-) -> Parsed:
+def checked(parsed: Parsed, *, today: date | None = None, poll: float = POLL) -> Parsed:
     """Add what a policy that was read means to what was wrong with its text.
 
     As with reading, the policy is None where there is an error. The arguments are those of `analyse`.
@@ -116,9 +107,7 @@ def checked(
     found = analyse(parsed.policy, today=today, poll=poll)
     unusable = any(finding.severity is Severity.ERROR for finding in found)
     return msgspec.structs.replace(
-        parsed,
-        policy=None if unusable else parsed.policy,
-        findings=(*parsed.findings, *found),
+        parsed, policy=None if unusable else parsed.policy, findings=(*parsed.findings, *found)
     )
 
 

@@ -24,13 +24,7 @@ from reviewbot.policy.engine.trace import rule_results
 from reviewbot.policy.explain.phrases import met_leaves
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.usual import Impossible, read_given
-from reviewbot.policy.model import (
-    Compare,
-    FromConfirmed,
-    Moment,
-    Placeholder,
-    PolicyTest,
-)
+from reviewbot.policy.model import Compare, FromConfirmed, Moment, Placeholder, PolicyTest
 from reviewbot.policy.parts import all_compares
 from reviewbot.policy.testing.cases import MOVING, case_facts
 from reviewbot.policy.values import Misread
