@@ -45,45 +45,23 @@ def _ours_in_postgresql(ours: OfOneKey, compiler: SQLCompiler, **options: Any) -
     return compiler.process(ours.is_ours, **options)
 
 
-class AmongNames(ColumnElement[bool]):
-    """The column equals one of the parameter `names`."""
+class Among(ColumnElement[bool]):
+    """The column equals one of a list in JSON: the parameter `names`, or `numbers`."""
 
     inherit_cache = False
 
-    def __init__(self, column: ColumnElement[Any]) -> None:
-        self.column = column
-        self.names: ColumnElement[Any] = bindparam("names")
+    def __init__(self, column: ColumnElement[Any], *, numbers: bool = False) -> None:
+        self.column, self.suffix = column, "::bigint" if numbers else ""
+        self.names: ColumnElement[Any] = bindparam("numbers" if numbers else "names")
 
 
-@compiles(AmongNames, "sqlite")
-def _in_sqlite(named: AmongNames, compiler: SQLCompiler, **options: Any) -> str:
-    column, names = (compiler.process(part, **options) for part in (named.column, named.names))
+@compiles(Among, "sqlite")
+def _in_sqlite(among: Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, names = (compiler.process(part, **options) for part in (among.column, among.names))
     return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608  both are made by the compiler
 
 
-@compiles(AmongNames, "postgresql")
-def _in_postgresql(named: AmongNames, compiler: SQLCompiler, **options: Any) -> str:
-    column, names = (compiler.process(part, **options) for part in (named.column, named.names))
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({names}::json)))"
-
-
-class AmongNumbers(ColumnElement[bool]):
-    """The column equals one of the parameter `numbers`, a list in JSON."""
-
-    inherit_cache = False
-
-    def __init__(self, column: ColumnElement[Any]) -> None:
-        self.column = column
-        self.numbers: ColumnElement[Any] = bindparam("numbers")
-
-
-@compiles(AmongNumbers, "sqlite")
-def _numbered_in_sqlite(one: AmongNumbers, compiler: SQLCompiler, **options: Any) -> str:
-    column, numbers = (compiler.process(part, **options) for part in (one.column, one.numbers))
-    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608  both are made by the compiler
-
-
-@compiles(AmongNumbers, "postgresql")
-def _numbered_in_postgresql(one: AmongNumbers, compiler: SQLCompiler, **options: Any) -> str:
-    column, numbers = (compiler.process(part, **options) for part in (one.column, one.numbers))
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({numbers}::json)::bigint))"
+@compiles(Among, "postgresql")
+def _in_postgresql(among: Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, names = (compiler.process(part, **options) for part in (among.column, among.names))
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({names}::json){among.suffix}))"

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from reviewbot.domain.decision import OPEN, State
-from reviewbot.ledger.clauses import AmongNames, AmongNumbers, OfOneKey
+from reviewbot.ledger.clauses import Among, OfOneKey
 from reviewbot.ledger.tables import (
     COUNTED,
     PAYS,
@@ -196,12 +196,12 @@ DECISIONS_LATELY = _decisions().where(_changed_since).order_by(decision.c.state_
 """The same of every policy."""
 
 ROWS_OF_TASKS = select(*columns_of(decision)).where(
-    OfOneKey(decision), decision.c.review == bindparam("review"), AmongNames(decision.c.task_id)
+    OfOneKey(decision), decision.c.review == bindparam("review"), Among(decision.c.task_id)
 )
 """Where all decisions on some things stand."""
 
 DECISIONS_OF_TASKS = _decisions().where(
-    decision.c.review == bindparam("review"), AmongNames(decision.c.task_id)
+    decision.c.review == bindparam("review"), Among(decision.c.task_id)
 )
 """All decisions on some things, without trace and facts."""
 
@@ -233,7 +233,7 @@ ARCHIVE_DECISIONS = (
     .where(
         OfOneKey(decision),
         decision.c.review == bindparam("review"),
-        AmongNames(decision.c.task_id),
+        Among(decision.c.task_id),
         decision.c.archived.is_(None),
     )
     .values(_left)
@@ -245,14 +245,14 @@ ARCHIVE_ROUNDS = (
     .where(
         OfOneKey(round_),
         round_.c.review == bindparam("review"),
-        AmongNames(round_.c.task_id),
+        Among(round_.c.task_id),
         round_.c.archived.is_(None),
     )
     .values(_left)
 )
 """Say with which segment the lines of rounds left."""
 
-TAKE_OUT = delete(entry).where(OfOneKey(entry), AmongNumbers(entry.c.seq))
+TAKE_OUT = delete(entry).where(OfOneKey(entry), Among(entry.c.seq, numbers=True))
 """Take lines out of the log."""
 
 # Erasure -------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ _counts = or_(*(decision.c.state.concat("") == state for state in COUNTED))
 _pays = or_(*(decision.c.action == action for action in PAYS))
 _of_accounts = (
     OfOneKey(decision),
-    AmongNames(decision.c.account_id),
+    Among(decision.c.account_id),
     decision.c.intended_at > bindparam("since"),
     decision.c.review == bindparam("review"),
     _counts,
@@ -351,7 +351,7 @@ SPENT = (
 # Rounds --------------------------------------------------------------------------------------
 
 ROUNDS = select(*columns_of(round_)).where(
-    OfOneKey(round_), round_.c.review == bindparam("review"), AmongNames(round_.c.task_id)
+    OfOneKey(round_), round_.c.review == bindparam("review"), Among(round_.c.task_id)
 )
 """All rounds of some things."""
 
@@ -395,7 +395,7 @@ NOTE_ROW = select(*columns_of(note)).where(
 NOTES = (
     select(*columns_of(entry))
     .join_from(note, entry, and_(entry.c.key == note.c.key, entry.c.seq == note.c.last))
-    .where(OfOneKey(note), AmongNames(note.c.topic))
+    .where(OfOneKey(note), Among(note.c.topic))
     .order_by(note.c.topic, note.c.subject)
 )
 """The newest word on each subject of some topics."""

@@ -48,10 +48,6 @@ class PendingAnswer(msgspec.Struct, frozen=True, kw_only=True):
     pressed_at: datetime
     due_at: datetime
 
-    def undo_left(self, now: datetime) -> timedelta:
-        """How long it can still be undone."""
-        return max(self.due_at - now, timedelta(0))
-
 
 class SentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one that was due; `retry` says that it is tried again."""

@@ -43,10 +43,6 @@ class TokenBucket:
             return 0.0
         return (1 - self._tokens) / self._net_rate
 
-    def drain(self) -> None:
-        """Empty the bucket, as a burst of other requests would."""
-        self._tokens = 0.0
-
     @property
     def remaining(self) -> int:
         """Whole tokens left."""

@@ -152,9 +152,6 @@ COUNTS: dict[str, Callable[[dict[str, Any], Random], bool]] = {
 }
 """Every contradiction by the name of the fault."""
 
-HIDING = frozenset({"list ends early", "rows missing", "total of the page"})
-"""Those that keep rows back."""
-
 
 # ------------------------------------------------------------------------------------------------
 # Refusals that are wrong for a moment: a 4xx that says nothing true about the thing it was said of.
