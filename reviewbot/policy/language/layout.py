@@ -63,7 +63,7 @@ class _Walk(LineWalk):
         self.mend_tabs()
         while self.now < len(self.lines) and not self.stopped:
             line = self.lines[self.now]
-            if not self._goes_on(line):
+            if line and not self._goes_on(line):
                 text = line.strip()
                 if text and text[0] != "#" and text not in ("---", "..."):
                     self._line(line)
@@ -99,7 +99,10 @@ class _Walk(LineWalk):
         """Whether a key of the language begins in this column, with a plain value or none."""
         value = begins + len(key) + 2
         is_plain = key in WORDS and key != "id" and is_tidy(line, begins)
-        return is_plain and line[value : value + 1] not in ("|", ">", "[", "{")
+        first = line[value : value + 1]
+        return is_plain and (
+            first not in ("|", ">", "[", "{") or (first == "[" and line.find("]") == len(line) - 1)
+        )
 
     def _first_test(self, line: str, column: int) -> bool:
         """Pass over the first test below `when:`."""

@@ -149,9 +149,6 @@ def is_closed(text: str) -> bool:
     return text.count("[") <= text.count("]") and text.count("{") <= text.count("}")
 
 
-_SIGNS_OF_OTHERS = (" //", " --", " /*", " ;;")
-
-
 def is_tidy(line: str, begins: int) -> bool:
     """Whether no slip of the hand can stand in a line whose text begins in this column: most are so."""
     if not line.isascii():
@@ -168,7 +165,10 @@ def is_tidy(line: str, begins: int) -> bool:
     return (
         behind[1:2] not in ("", " ", ":", "#")
         and line.count("- ", 0, begins) < 2
-        and not any(sign in behind for sign in _SIGNS_OF_OTHERS)
+        and " //" not in behind
+        and " --" not in behind
+        and " /*" not in behind
+        and " ;;" not in behind
     )
 
 

@@ -131,6 +131,8 @@ def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
 
 def _refuse_several(reading: Reading, scalar: Scalar, what: str) -> None:
     """Refuse several values behind one dash: they would be one that nothing equals."""
+    if "," not in scalar.value and ";" not in scalar.value:
+        return
     pieces = [piece.strip() for piece in scalar.value.replace(";", ",").split(",") if piece.strip()]
     if scalar.quoted or len(pieces) < 2:
         return

@@ -82,7 +82,13 @@ def parse_policy(
     document = load_yaml(source, path)
     files = ListFiles(read)
     parsed = _parsed(document, files, tests, today)
-    if _may_be_laid_out_wrong(parsed, document) and (again := reload_yaml(document)) is not None:
+    if not _may_be_laid_out_wrong(parsed, document):
+        return parsed
+    if (whole := document.whole) is not None and (again := reload_yaml(document, whole)):
+        meant = _parsed(again, files, tests, today)
+        if not _may_be_laid_out_wrong(meant, document, before=whole.behind):
+            return meant
+    if (again := reload_yaml(document)) is not None:
         meant = _parsed(again, files, tests, today)
         if document.root is None or _errors(meant) <= _errors(parsed):
             return meant
@@ -118,11 +124,14 @@ _OF_VALUES = "P022 P023 P024 P025 P101 P102 P103 P104 P105 P109 P110 P111 P112 P
 """Mistakes that lie in a value alone, however the lines of the file stand."""
 
 
-def _may_be_laid_out_wrong(parsed: Parsed, document: YamlDocument) -> bool:
-    """Whether a mistake may come from how the lines stand, and not from what one of them says."""
+def _may_be_laid_out_wrong(
+    parsed: Parsed, document: YamlDocument, before: int | None = None
+) -> bool:
+    """Whether a mistake in the lines `before` one may come from how they stand, and not from what one of them says."""
     return parsed.policy is None and any(
         finding.severity is Severity.ERROR
         and finding.path == document.path
+        and (before is None or finding.span.line <= before)
         and not (
             (finding.fix is not None or finding.code in _OF_VALUES)
             and stands_well(document, finding.span)

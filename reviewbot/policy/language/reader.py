@@ -195,13 +195,13 @@ class Reading:
 
     def text(self, tree: Tree | None, what: str) -> Scalar | None:
         """Take a tree as one text that is not empty."""
+        if tree is None:
+            return None
         if isinstance(tree, Scalar):
             if not tree.value.strip():
                 self.empty(tree, what)
                 return None
             return None if tree.broken else tree
-        if tree is None:
-            return None
         own = only_text(tree)
         self.add(
             "P031",

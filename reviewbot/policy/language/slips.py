@@ -98,7 +98,9 @@ class LineWalk:
     def mend_fences(self) -> None:
         """Lines of three backticks, as a chat and a wiki put around what is copied from them."""
         fences = [
-            i for i, line in enumerate(self.lines) if line.lstrip().startswith(("```", "~~~"))
+            number
+            for number, line in enumerate(self.lines)
+            if ("```" in line or "~~~" in line) and line.lstrip().startswith(("```", "~~~"))
         ]
         for number in fences:
             self.now = number

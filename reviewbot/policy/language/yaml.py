@@ -4,7 +4,8 @@ Theory of operation. libyaml's parser keeps its stack on the heap and hands out 
 caps on size, depth and number are checked while the tree is built and nothing recursive ever runs
 over hostile input. Every scalar stays the text it was; what it means is for the catalogue to say.
 After a syntax error with a known cure (`repair.py`) the cure is applied to a copy and reading goes
-on, so that one run finds the mistakes behind the first one too.
+on, so that one run finds the mistakes behind the first one too. The rules that were read before the
+error are kept, and their lines are not read a second time.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _MAX_REPAIRS = 25
 _REPAIRED_CHARACTERS = 256 * 1024
 """How much text may be read again after repairs, so that hostile input stays cheap."""
 _MOST_FINDINGS = 100
+_FEW = 10
+"""Fewer entries are read again faster than they are kept."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -76,6 +79,34 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 Tree = Scalar | Mapping | Sequence
 
 
+class WholeEntries(msgspec.Struct, frozen=True):
+    """Entries of the list under a key at the top that were read to their end before an error, and their lines (from 0)."""
+
+    key: str
+    items: tuple[Tree, ...]
+    first: int
+    behind: int
+
+    def without(self, text: str) -> str:
+        """A text with nothing on their lines."""
+        lines = text.split("\n")
+        lines[self.first : self.behind] = [""] * (self.behind - self.first)
+        return "\n".join(lines)
+
+    def back_in(self, root: Tree | None) -> Tree | None:
+        """A tree of the rest with them in their place; None where it has none for them."""
+        if not isinstance(root, Mapping):
+            return None
+        entries = list(root.entries)
+        for number, (key, tree) in enumerate(entries):
+            if key.value == self.key and isinstance(tree, Sequence):
+                begins, span = self.items[0].span, tree.span
+                span = Span(begins.line, begins.column, span.end_line, span.end_column)
+                entries[number] = (key, Sequence(items=self.items + tree.items, span=span))
+                return Mapping(entries=tuple(entries), span=root.span)
+        return None
+
+
 class YamlDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One YAML text: its tree (None where there is none to read) and what is wrong with it as YAML."""
 
@@ -86,6 +117,8 @@ class YamlDocument(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     edited: frozenset[int] = frozenset()
     """Lines that were read otherwise than they stand, so that no words of them can be replaced."""
+    whole: WholeEntries | None = None
+    """What was read in front of the error that ended the reading."""
 
     def part(self, scalar: Scalar, start: int, end: int) -> Span:
         """Find the place of `scalar.value[start:end]`, also inside block and quoted texts."""
@@ -124,12 +157,20 @@ def load_yaml(source: bytes | str, path: str = "") -> YamlDocument:
     return _YamlReading(text, path).run(unfit)
 
 
-def reload_yaml(document: YamlDocument) -> YamlDocument | None:
-    """Read a document that has mistakes once more, as its lines were probably meant; None where they stand well."""
-    layout = lay_out(document.text, document.path) if document.lines else None
+def reload_yaml(document: YamlDocument, whole: WholeEntries | None = None) -> YamlDocument | None:
+    """Read a document that has mistakes once more, as its lines were probably meant; None where they stand well.
+
+    With the `whole` entries of the first reading only the lines of the others are looked at.
+    """
+    text = document.text if whole is None else whole.without(document.text)
+    layout = lay_out(text, document.path) if document.lines else None
     if layout is None:
         return None
-    return _YamlReading(document.text, document.path, layout).run([])
+    again = _YamlReading(document.text, document.path, layout).run([])
+    if whole is None:
+        return again
+    root = whole.back_in(again.root)
+    return None if root is None else replace(again, root=root)
 
 
 def stands_well(document: YamlDocument, span: Span) -> bool:
@@ -159,6 +200,7 @@ class _YamlReading:
         findings: list[Finding] = []
         text = self.layout.text if self.layout else self.text.replace("\t", " ")
         root: Tree | None = None
+        whole: WholeEntries | None = None
         allowance = _REPAIRED_CHARACTERS
         for _ in range(_MAX_REPAIRS):
             builder = _Builder(text, self)
@@ -176,6 +218,7 @@ class _YamlReading:
                 findings += [] if finding is None else [finding]
                 allowance -= len(text)
                 if repair is None or repair.line in self.repairs or allowance < 0:
+                    whole = builder.whole_entries()
                     break
                 self.repairs[repair.line] = repair
                 text = repair.apply(text)
@@ -190,6 +233,7 @@ class _YamlReading:
             root=root,
             findings=tuple(findings),
             edited=self.edited,
+            whole=whole,
         )
 
     def _placed(self, findings: list[Finding]) -> list[Finding]:
@@ -214,13 +258,32 @@ class _Builder:
         self.text = text
         self.lines = text.split("\n")
         self.reading = reading
+        self.edited = reading.edited
         self.is_plain = not reading.repairs and "#" not in text
         """Whether each text is as it stands: none was put into quotes by us, and no comment cuts one."""
         self.anchors: set[str] = set()
         self.findings: list[Finding] = []
+        self.stack: list[tuple[Any, list[Tree]]] = []
+        """What is open: how each began, and what was read in it so far."""
+
+    def whole_entries(self) -> WholeEntries | None:
+        """The entries of the open list at the top, without the last two: the mistake may begin there."""
+        if len(self.stack) < 2 or type(self.stack[1][0]) is not yaml.SequenceStartEvent:
+            return None
+        (_, top), (_, items) = self.stack[:2]
+        lines = [item.span.line - 1 for item in items]
+        if (
+            self.findings
+            or self.reading.repairs
+            or len(items) < _FEW
+            or not isinstance(top[-1], Scalar)
+            or not all(self._line(at).lstrip().startswith("- ") for at in (lines[0], lines[-2]))
+        ):
+            return None
+        return WholeEntries(top[-1].value, tuple(items[:-2]), lines[0], lines[-2])
 
     def build(self) -> Tree | None:
-        stack: list[tuple[Any, list[Tree]]] = []
+        stack = self.stack
         root: Tree | None = None
         documents = 0
         next_event = _Loader(self.text).get_event
@@ -263,7 +326,8 @@ class _Builder:
         )
         span, broken = Span(line, column, last, end.column + 1), False
         if self.is_plain and event.tag is None and style not in ("|", ">"):
-            span = self.reading.place(span) if self.reading.edited else span
+            if self.edited and (line in self.edited or last in self.edited):
+                span = self.reading.place(span)
             return Scalar(value=event.value, span=span, last_line=last, style=style)
         if style == "|" or style == ">":
             span = Span(line, column, line, len(self._line(line - 1)) + 1)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from random import Random  # noqa: TID251 - seeded, so that it repeats
+
 import pytest
 
 from reviewbot.policy.language import layout
 from reviewbot.policy.language.layout import lay_out
+from reviewbot.policy.language.parser import Parsed, parse_policy
+from reviewbot.policy.language.yaml import _Builder, load_yaml
 from tests.policy.language.desk.measure import planted, read_cases
 from tests.policy.language.test_mistakes import TABLE, plant
+from tests.policy.many import policy_text
 from tests.tier import times
 
 TEXTS = {
@@ -30,3 +35,42 @@ def test_no_line_is_passed_over_that_has_a_mistake(monkeypatch: pytest.MonkeyPat
     assert any(quick.values())
     for title, text in some.items():
         assert lay_out(text, "p.yaml") == quick[title], title
+
+
+def test_rules_read_before_a_broken_line_are_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a policy whose lines are broken at random the same is said as if all of it were read anew."""
+    chance, kept = Random(5), 0
+    for _ in range(times(10, 400)):
+        text = _broken(policy_text("desk", 40), chance)
+        with monkeypatch.context() as patch:
+            kept += load_yaml(text).whole is not None
+            quick = _read(text)
+            patch.setattr(_Builder, "whole_entries", lambda _: None)
+            assert quick == _read(text), text
+    assert kept
+
+
+def _read(text: str) -> Parsed:
+    return parse_policy(text, path="p.yaml", read=lambda _: b"")
+
+
+def _broken(text: str, chance: Random) -> str:
+    lines = text.split("\n")
+    for _ in range(chance.choice((1, 1, 2))):
+        number = chance.randrange(len(lines) // 3, len(lines))
+        line = lines[number]
+        lines[number] = chance.choice(
+            (
+                line.replace(": ", " ", 1),
+                line.replace(": ", ":", 1),
+                f" {line}",
+                line[1:],
+                line.replace("- ", "", 1),
+                f"{line}:",
+                line.replace(": ", ": [", 1),
+                line.replace(": ", ': "', 1),
+            )
+        )
+    return "\n".join(lines)
