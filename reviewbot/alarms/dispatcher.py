@@ -250,7 +250,7 @@ class AlarmDispatcher:
         self._take(alarm)
         return True
 
-    def mended(self, kind: AlarmKind, subject: str, sentence: str) -> None:
+    def mended(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
         """Tell those who know of it that it is over."""
         mark = self._told.forget(kind, subject)
         if mark is None:
@@ -325,7 +325,7 @@ class AlarmDispatcher:
 
     def _say_it_runs(self) -> None:
         for subject in self._told.subjects(AlarmKind.STOPPED):
-            self.mended(AlarmKind.STOPPED, subject, "reviewbot runs again, and reviews")
+            self.mended(AlarmKind.STOPPED, "reviewbot runs again, and reviews", subject=subject)
 
     def after_a_gap(self) -> None:
         """Close, where it may be kept open, what a process before this one told past the log."""
@@ -406,7 +406,7 @@ class AlarmDispatcher:
         if error is None:
             if failing.pop(name, None) is not None:
                 self._told.note(HEALTH, name, {"ok": True})
-                self.mended(AlarmKind.CHANNEL, name, f"{what} works again")
+                self.mended(AlarmKind.CHANNEL, f"{what} works again", subject=name)
             return
         self._failures[name] = self._failures.get(name, 0) + 1
         if failing.get(name) != error:

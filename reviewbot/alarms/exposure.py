@@ -114,7 +114,9 @@ def _say_pauses(clock: Clock, guard: GuardState, notifier: Notifier, ahead: Fore
     for word in pauses_module.WORDS:
         if word not in on:
             guard.said.pop(f"pause {word}", None)
-            notifier.resolved(AlarmKind.PAUSED, f"The pause of {word} has ended.", subject=word)
+            notifier.alarms.mended(
+                AlarmKind.PAUSED, f"The pause of {word} has ended.", subject=word
+            )
         elif guard.is_time(f"pause {word}", clock.monotonic()):
             sentence = on[word].sentence()
             stakes = at_stake(ahead(), until=on[word].until)
@@ -133,7 +135,7 @@ def _say_breakers(
         if note is None:
             for closed in notes:
                 subject = f"{name} {closed.value.get('opened')}"
-                notifier.resolved(
+                notifier.alarms.mended(
                     AlarmKind.BREAKER, f"The breaker of {name} is closed again.", subject=subject
                 )
         elif guard.is_time(f"breaker {name} {note.seq}", clock.monotonic()):

@@ -148,7 +148,7 @@ def tell_count(notifier: Notifier, review: ReviewKind, listing: Listing) -> None
     """The list of what waits contradicts the API's own count, or no longer does."""
     what = noun_of([review])
     if listing.counted is None:
-        notifier.resolved(
+        notifier.alarms.mended(
             AlarmKind.LIST,
             f"The list of waiting {what}s agrees with its count again",
             subject=review,

@@ -73,16 +73,16 @@ def went(
     stopped: str | None,
 ) -> None:
     """A pass was made; `stopped` says why it ended early, where it did."""
-    notifier.resolved(AlarmKind.LEDGER, "The decision log can be used again")
+    notifier.alarms.mended(AlarmKind.LEDGER, "The decision log can be used again")
     contact.key_refused_since = None
-    notifier.resolved(AlarmKind.KEY, "The API takes our key again")
+    notifier.alarms.mended(AlarmKind.KEY, "The API takes our key again")
     if stopping():
         return
     if stopped is not None:
         _away(clock, contact, notifier, limits, stopped)
         return
     contact.away_since = None
-    notifier.resolved(AlarmKind.API_AWAY, "The API answers again, and reviews go on")
+    notifier.alarms.mended(AlarmKind.API_AWAY, "The API answers again, and reviews go on")
     notifier.alarms.pulse()
 
 

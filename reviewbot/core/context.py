@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from reviewbot.core.guard_state import GuardState
+from reviewbot.core.guard_state import GuardPost, GuardState
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import (
     ApiContact,
@@ -123,6 +123,11 @@ class BotContext:
     def say(self, event: str, /, *, level: Level = "info", **about: object) -> None:
         """Hand an event to whoever hears events now; that may change while the bot runs."""
         self.events(event, level=level, **about)
+
+    @property
+    def guard_post(self) -> GuardPost:
+        """What the guards work with now."""
+        return GuardPost(self.ledger, self.clock, self.guard, self.events, self.mode, self.brake)
 
     def bench(self, review: str) -> ReviewPipeline | None:
         """The bench of one kind of review, where it runs."""

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from reviewbot.core.pipeline import Events
 from reviewbot.core.proportion import at_least, clustered_at_least, wilson
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import Action, Mode
 from reviewbot.domain.errors import Halted
 from reviewbot.policy.facts import NO_FLEET, Fleet
 from reviewbot.ports.ledger import Ledger, LogNote
+from reviewbot.ports.queue import Clock
 
 if TYPE_CHECKING:
     from reviewbot.core.verdict import Verdict
@@ -391,3 +393,15 @@ class GuardState:
             return False
         self.said[what] = now
         return True
+
+
+class GuardPost(NamedTuple):
+    """What the guards work with: the log, the time, what they keep in mind, and who hears of it."""
+
+    ledger: Ledger
+    clock: Clock
+    guard: GuardState
+    events: Events
+    mode: Mode
+    brake: Callable[[], str | None]
+    """Why nothing may be sent now, in a sentence; None where it may."""

@@ -68,10 +68,6 @@ class Notifier:
             )
         )
 
-    def resolved(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
-        """Say that something that was told is over; call it whenever all is well, it is cheap."""
-        self.alarms.mended(kind, subject, sentence)
-
     def over(
         self, kind: AlarmKind, sentence: str, *, subject: str, to: tuple[str, ...], **facts: Any
     ) -> None:

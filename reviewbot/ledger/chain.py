@@ -379,17 +379,12 @@ class ChainEnd(KeyRows):
 
     def __init__(self, engine: LedgerEngine, key: str, count: int, head: bytes) -> None:
         super().__init__(engine, key)
-        self.count, self.head = count, head
-
-    @property
-    def next(self) -> int:
-        """The number of the next line."""
-        return self.count + 1
+        self.count, self.head, self.next = count, head, count + 1
 
     def add(self, line: ChainLine) -> None:
         """Append a line that was made for `next`."""
         line = salted(line, self._engine.salt())
-        self.count, self.head = line.seq, digest(self.head, line)
+        self.count, self.head, self.next = line.seq, digest(self.head, line), line.seq + 1
         self._run(statements.add(entry), asdict(replace(line, hash=self.head)))
 
 

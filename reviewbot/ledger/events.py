@@ -74,15 +74,15 @@ def recorded(
         account_id=decision.account_id,
         amount_micros=decision.amount_micros,
     )
-    at = to_micros(decision.decided_at)
-    step = DecisionBody(
-        first=before.seq if before else seq,
-        recorded=seq,
-        tries=(before.tries if before else 0) + (state is State.INTENT),
-        intended_at=at if state is State.INTENT else None,
-        by_person=decision.decided_by is not None,
-    )
     with writing_down(what):
+        at = to_micros(decision.decided_at)
+        step = DecisionBody(
+            first=before.seq if before else seq,
+            recorded=seq,
+            tries=(before.tries if before else 0) + (state is State.INTENT),
+            intended_at=at if state is State.INTENT else None,
+            by_person=decision.decided_by is not None,
+        )
         body, bulk = decision_to_body(step, decision), bulk_of(decision)
         text = decision_to_text(decision)
     prior = before.last if before else 0

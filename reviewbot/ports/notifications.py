@@ -14,8 +14,8 @@ class Alarms(Protocol):
     def tell(self, alarm: Alarm) -> bool:
         """Take an alarm; give whether it is news. Never raises and never waits for a channel."""
 
-    def mended(self, kind: AlarmKind, subject: str, sentence: str) -> None:
-        """Say that what was told is over; nothing is said where nothing was told."""
+    def mended(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
+        """Say that what was told is over; call it whenever all is well, it is cheap."""
 
     def flush(self) -> None:
         """Send what has gathered. Called between passes, and now and then within a long one."""

@@ -47,7 +47,7 @@ from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Receipt, ReviewWriter
 from reviewbot.review.fetch import with_window
-from reviewbot.safety import breaker, gate, seal, writes
+from reviewbot.safety import breaker, gate, limits, seal, writes
 
 if TYPE_CHECKING:
     from reviewbot.policy.engine.judge import Judge
@@ -67,14 +67,14 @@ def perform(
     assert decision.action.writes and decision.epoch is not None
     by_person = decision.decided_by is not None
     gate.check_statements(judge, facts, decision, by_person=by_person)
-    gate.check(app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person)
+    gate.check(app.guard_post, bench, decision, by_person=by_person)
     seal.check(app.ledger, decision)
     sent, claimed_at = app.sent.get(decision.key), app.clock.monotonic()
     try:
         if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
             app.sent[decision.key] = again
             return None
-        key = app.ledger.intend(decision, gate.limits_for(app.guard, bench, decision))
+        key = app.ledger.intend(decision, limits.limits_met(app.guard, bench, decision))
     except AlreadyIntended:
         return None
     except CapReached as cap:
@@ -82,9 +82,7 @@ def perform(
     run = _Execution(app, bench, decision, key)
     fault_point("write.before")
     try:
-        gate.check(
-            app.ledger, app.clock, app.guard, app.brake, bench, decision, by_person=by_person
-        )
+        gate.check(app.guard_post, bench, decision, by_person=by_person)
         seal.check(app.ledger, decision)
         app.lead(claimed_at)
     except (Halted, LeaseLost, LedgerUnwritable) as error:
@@ -169,16 +167,7 @@ class _Execution:
         ):
             note = f"stale effect: it landed in the round of {receipt.epoch}"
             what = f"an approval of task {self.decision.task_id} landed in another round than it was for"
-            breaker.open_breaker(
-                self.app.ledger,
-                self.app.clock,
-                self.app.guard,
-                self.app.events,
-                self.app.mode,
-                self.decision.policy,
-                "stale effect",
-                what,
-            )
+            breaker.open_breaker(self.app.guard_post, self.decision.policy, "stale effect", what)
             self.app.events(
                 "stale effect",
                 level="error",
@@ -236,14 +225,7 @@ class _Execution:
         if found is not State.OVERTAKEN:
             return self.close(found, note, about)
         self.close(found, breaker.CONFLICT_NOTE + note, about)
-        breaker.conflicted(
-            self.app.ledger,
-            self.app.clock,
-            self.app.guard,
-            self.app.events,
-            self.app.mode,
-            self.decision.policy,
-        )
+        breaker.conflicted(self.app.guard_post, self.decision.policy)
         return found
 
     def _what_stands_there(self, refusal: ApiRefusal | Intercepted) -> tuple[State | None, str]:

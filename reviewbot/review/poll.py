@@ -246,27 +246,19 @@ class _Pass:
         self._endings += endings
         todo = list(with_memories(app.ledger, app.clock, app.events, bench, items, bench.judges))
         expect(app.ledger, bench, todo, missing)
-        gate.begin(
-            app.ledger,
-            app.clock,
-            app.guard,
-            app.events,
-            app.mode,
-            bench,
-            todo[0][1].fleet if todo else NO_FLEET,
-        )
+        gate.begin(app.guard_post, bench, todo[0][1].fleet if todo else NO_FLEET)
         self._waiting[bench.review] = self._left[bench.review] = len(todo)
         reviewed: list[Reviewed] = []
         survey(app.ledger, app.clock, app.limits, app.stopping, bench, todo)
         for _ in self._review_all(bench, todo, reviewed):
-            gate.end(app.ledger, app.clock, app.guard, app.events, app.mode, bench, reviewed)
+            gate.end(app.guard_post, bench, reviewed)
             say_stakes(app, bench)
             _write_down(app.ledger, app.clock, bench)
             yield
         # What evidence drifted is known now; a process of one pass reads no further list.
         hear(app.events, app.notifier, bench, bench.queue.odd())
-        gate.look_at_drift(app.ledger, app.clock, app.guard, app.events, app.mode, bench)
-        gate.end(app.ledger, app.clock, app.guard, app.events, app.mode, bench, reviewed)
+        gate.look_at_drift(app.guard_post, bench)
+        gate.end(app.guard_post, bench, reviewed)
         say_stakes(app, bench)
         _write_down(app.ledger, app.clock, bench)
 
@@ -315,16 +307,7 @@ class _Pass:
             one = review(app, bench, item, known)
             self._note(bench, reviewed, one)
             note(bench, one)
-            gate.reviewed(
-                app.ledger,
-                app.clock,
-                app.guard,
-                app.events,
-                app.mode,
-                known.judge,
-                one,
-                known.memory.latest,
-            )
+            gate.reviewed(app.guard_post, known.judge, one, known.memory.latest)
             if api_is_away(app.clock, app.contact, bench, item):
                 return f"{app.contact.failed_reads} reads in a row got no clear answer, nor did the list"
         except KeyRefused:

@@ -147,11 +147,7 @@ def _attributed(
     if by == "other" and last is not None and _may_be_ours(app.ledger, item, found, last):
         app.events("unattributed effect", level="error", task_id=item.id, epoch=sighting.epoch)
         breaker.open_breaker(
-            app.ledger,
-            app.clock,
-            app.guard,
-            app.events,
-            app.mode,
+            app.guard_post,
             last.decision.policy,
             "unattributed",
             f"task {item.id} was ended by somebody else, or by a write given up as not done",

@@ -125,17 +125,22 @@ class _Review:
         return reviewed
 
     def run(self, item: ReviewItem) -> Reviewed:
-        judged = look_and_judge(
-            self.app.clock,
-            self.app.contact,
-            self.app.events,
-            self.app.limits,
+        judged = self._judge(item)
+        fault_point("review.judged")
+        return self._decide(judged)
+
+    def _judge(self, item: ReviewItem, *, fresh: bool = False) -> Judged:
+        app = self.app
+        return look_and_judge(
+            app.clock,
+            app.contact,
+            app.events,
+            app.limits,
             self.bench,
             item,
             self.known,
+            fresh=fresh,
         )
-        fault_point("review.judged")
-        return self._decide(judged)
 
     def _decide(self, judged: Judged) -> Reviewed:
         """Carry out what is due and forbidden by no statement; hold the rest, or ask about it."""
@@ -159,15 +164,7 @@ class _Review:
                 item=judged.item, outcome=ReviewOutcome.POSTPONED, verdict=judged.verdict
             )
         if (
-            halted := gate.foresee(
-                self.app.ledger,
-                self.app.clock,
-                self.app.guard,
-                self.app.brake,
-                self.bench,
-                judged,
-                self.known,
-            )
+            halted := gate.foresee(self.app.guard_post, self.bench, judged, self.known)
         ) is not None:
             return self._kept_back(judged, halted)
         if (halted := self._cancelled(judged)) is not None:
@@ -186,16 +183,7 @@ class _Review:
                         item=seen, outcome=ReviewOutcome.VANISHED, verdict=judged.verdict
                     )
                 seen = again
-            judged = look_and_judge(
-                self.app.clock,
-                self.app.contact,
-                self.app.events,
-                self.app.limits,
-                self.bench,
-                seen,
-                self.known,
-                fresh=True,
-            )
+            judged = self._judge(seen, fresh=True)
             if (
                 self._forbidden(judged) is not None
                 or not self._sends(judged)
@@ -268,15 +256,7 @@ class _Review:
         if state is None:
             return Reviewed(item=judged.item, outcome=ReviewOutcome.CLAIMED, verdict=judged.verdict)
         self._say(decision, state, round(seen_ago, 3))
-        shadow.answer(
-            self.app.ledger,
-            self.app.clock,
-            self.app.events,
-            self.bench,
-            judged,
-            self.known,
-            decision,
-        )
+        self._ask_shadows(judged, decision)
         if state in (State.VOID, State.REFUSED):
             logged = self.app.ledger.decision(decision.id)
             if logged is not None and refusals.was_refused(logged):
@@ -352,16 +332,12 @@ class _Review:
         self._say(decision, state)
         if state is State.HELD and decision.action is Action.ESCALATE and is_news:
             tell_question(self.app.notifier, decision)
-        shadow.answer(
-            self.app.ledger,
-            self.app.clock,
-            self.app.events,
-            self.bench,
-            judged,
-            self.known,
-            decision,
-        )
+        self._ask_shadows(judged, decision)
         return Reviewed(item=item, outcome=state, verdict=verdict)
+
+    def _ask_shadows(self, judged: Judged, decision: Decision) -> None:
+        app = self.app
+        shadow.answer(app.ledger, app.clock, app.events, self.bench, judged, self.known, decision)
 
     def _say(self, decision: Decision, state: State, seen_ago: float | None = None) -> None:
         self.app.events(

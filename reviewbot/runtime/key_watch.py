@@ -55,7 +55,7 @@ class KeyWatch:
             return
         if self._renew(key.reveal()):
             self._events("key renewed", file=str(self._path))
-        self._notifier.resolved(
+        self._notifier.alarms.mended(
             AlarmKind.KEY, "The key in the file is the one that is sent", subject=SUBJECT
         )
 

@@ -47,7 +47,7 @@ class ParkingAlarms:
     def over(self) -> None:
         """Tell that it runs again, where people know that it was parked."""
         with self._lock:
-            self._notifier.resolved(AlarmKind.PARKED, "The bot of this key runs again")
+            self._notifier.alarms.mended(AlarmKind.PARKED, "The bot of this key runs again")
             self._alarms.flush()
 
     def flush(self) -> None:

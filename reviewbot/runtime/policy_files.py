@@ -306,7 +306,7 @@ class PolicyWatch:
         if asked or self.problem or now != before:
             self._app.events("policy reloaded", revisions=now)
         self.problem = None
-        self._app.notifier.resolved(
+        self._app.notifier.alarms.mended(
             AlarmKind.RELOAD, f"The policies on disk are used: {', '.join(now)}."
         )
 

@@ -23,13 +23,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reviewbot.core.guard_state import BREAKER_TOPIC, ApprovalWatch, GuardState
-from reviewbot.core.pipeline import Events
+from reviewbot.core.guard_state import BREAKER_TOPIC, ApprovalWatch, GuardPost, GuardState
 from reviewbot.domain.decision import Mode, State
 from reviewbot.domain.errors import Halted, LedgerError
 from reviewbot.domain.text import safe_line
 from reviewbot.ports.ledger import Ledger
-from reviewbot.ports.queue import Clock
+from reviewbot.safety import mix
 
 if TYPE_CHECKING:
     from reviewbot.ports.ledger import Ledger, LogNote
@@ -47,43 +46,43 @@ CONFLICT_NOTE = "409: "
 SENT = frozenset({State.INTENT, State.PERFORMED, State.SETTLED, State.UNKNOWN})
 
 
-def check(words: Iterable[LogNote], policy: str) -> None:
-    """Raise Halted where the breaker of this policy, or of all, stands open."""
+def check(guard: GuardState, policy: str) -> None:
+    """Raise Halted where the breaker of this policy, or of all, stands open; what a person has closed
+    since is counted anew."""
+    words = guard.words_on(BREAKER_TOPIC)
     for note in words:
         if stands_open(note) and note.subject in (policy, "all"):
             what = safe_line(str(note.value.get("what") or "a sign of something wrong"), 300)
             raise Halted(f"the breaker is open: {what}", by="breaker", subject=note.subject)
+    if policy in guard.unwritten:
+        what = guard.unwritten[policy]
+        raise Halted(f"the breaker is open: {what}", by="breaker", subject=policy)
+    if (watch := guard.watches.get(policy)) is not None:
+        watch_closings(watch, words, policy)
+    if (found := guard.mixes.get(policy)) is not None:
+        mix.watch_closings(found, words, policy)
 
 
 def open_breaker(
-    ledger: Ledger,
-    clock: Clock,
-    guard: GuardState,
-    events: Events,
-    mode: Mode,
-    policy: str,
-    sign: str,
-    what: str,
-    *,
-    field: str | None = None,
+    post: GuardPost, policy: str, sign: str, what: str, *, field: str | None = None
 ) -> bool:
     """Stop a policy until a person resumes; give whether that was news. Only a bot that sends can be.
 
     `field` names what drifted, so that a person's word on it is remembered.
     """
-    if mode is not Mode.LIVE or _is_open(guard.words_on(BREAKER_TOPIC), policy):
+    if post.mode is not Mode.LIVE or _is_open(post.guard.words_on(BREAKER_TOPIC), policy):
         return False
-    now = clock.now()
+    now = post.clock.now()
     value = {"open": True, "sign": sign, "what": what, "field": field}
-    guard.unwritten[policy] = what
+    post.guard.unwritten[policy] = what
     try:
-        ledger.note(BREAKER_TOPIC, policy, value, now)
+        post.ledger.note(BREAKER_TOPIC, policy, value, now)
     except LedgerError as error:
-        events("breaker not written", level="error", policy=policy, error=str(error))
+        post.events("breaker not written", level="error", policy=policy, error=str(error))
     else:
-        del guard.unwritten[policy]
-    guard.refresh(ledger)
-    events("breaker opened", level="error", policy=policy, sign=sign, what=what)
+        del post.guard.unwritten[policy]
+    post.guard.refresh(post.ledger)
+    post.events("breaker opened", level="error", policy=policy, sign=sign, what=what)
     return True
 
 
@@ -110,35 +109,24 @@ def watch_closings(watch: ApprovalWatch, words: Iterable[LogNote], policy: str) 
             watch.begin_anew()
 
 
-def conflicted(
-    ledger: Ledger, clock: Clock, guard: GuardState, events: Events, mode: Mode, policy: str
-) -> None:
+def conflicted(post: GuardPost, policy: str) -> None:
     """Count a 409 that nobody expected; too many in a short time open the breaker."""
-    since = clock.now() - CONFLICT_WINDOW
+    since = post.clock.now() - CONFLICT_WINDOW
     found = sum(
         one.state is State.OVERTAKEN and (one.note or "").startswith(CONFLICT_NOTE)
-        for one in ledger.decided(policy, since)
+        for one in post.ledger.decided(policy, since)
     )
     if found > CONFLICTS:
         minutes = CONFLICT_WINDOW // timedelta(minutes=1)
         what = f"{found} tasks turned out to be decided by someone else in {minutes} minutes"
-        open_breaker(ledger, clock, guard, events, mode, policy, "conflicts", what)
+        open_breaker(post, policy, "conflicts", what)
 
 
-def failing(
-    ledger: Ledger,
-    clock: Clock,
-    guard: GuardState,
-    events: Events,
-    mode: Mode,
-    policy: str,
-    failed: int,
-    judged: int,
-) -> None:
+def failing(post: GuardPost, policy: str, failed: int, judged: int) -> None:
     """Open the breaker where the policy breaks on more than one thing, and on more than its share."""
     if failed > 1 and failed > FAILING_SHARE * judged:
         what = f"its evaluation failed on {failed} of {judged} tasks"
-        open_breaker(ledger, clock, guard, events, mode, policy, "evaluation", what)
+        open_breaker(post, policy, "evaluation", what)
 
 
 def stands_open(note: LogNote) -> bool:

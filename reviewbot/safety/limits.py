@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reviewbot.core.guard_state import ExpectedNeed
+from reviewbot.core.guard_state import ExpectedNeed, GuardState
 from reviewbot.core.log_text import CANCELLED
 from reviewbot.core.refusals import NOTE
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, WRITES, Action, Decision
@@ -35,6 +35,7 @@ from reviewbot.ports.ledger import Limit, Need
 from reviewbot.safety.pauses import PAYING, SENDING_BACK
 
 if TYPE_CHECKING:
+    from reviewbot.core.pipeline import ReviewPipeline
     from reviewbot.core.verdict import Verdict
     from reviewbot.domain.review import ReviewItem
     from reviewbot.policy.engine.judge import Judge
@@ -54,6 +55,19 @@ REACHED, FULL = "the cap is reached: ", "the limit is full: "
 def is_exempt(policy: Policy, rule: str) -> bool:
     """Whether a decision is outside the guardrails: the fallback's, where the policy says so."""
     return rule == DEADLINE and policy.guardrails.fallback_exempt
+
+
+def judge_of(bench: ReviewPipeline, policy: str) -> Judge | None:
+    """The judge of this policy, where it runs."""
+    return next((judge for judge in bench.judges if judge.policy.name == policy), None)
+
+
+def limits_met(guard: GuardState, bench: ReviewPipeline, decision: Decision) -> tuple[Limit, ...]:
+    """The caps that a decision meets. Raises Halted where its amount is capped and unknown."""
+    judge = judge_of(bench, decision.policy)
+    if judge is None or decision.decided_by is not None:
+        return ()
+    return limits_for(judge.policy, decision, guard.wanting)
 
 
 def limits_for(
@@ -181,6 +195,14 @@ def pauses_of(judge: Judge) -> Pauses | None:
     if rails.pause_approvals_when is None and rails.pause_disputes_when is None:
         return None
     return compile_pauses(judge)
+
+
+def pauses_now(guard: GuardState, judge: Judge) -> Pauses | None:
+    """The same, compiled once for each revision."""
+    revision = judge.policy.revision
+    if revision not in guard.pauses:
+        guard.pauses[revision] = pauses_of(judge)
+    return guard.pauses[revision]
 
 
 def decide_by(judge: Judge, thing: ReviewItem | Facts) -> datetime | None:

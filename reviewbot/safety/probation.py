@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reviewbot.core import guard_state
-from reviewbot.core.guard_state import ApprovalWatch, GuardState, PolicyChange, Trial
+from reviewbot.core.guard_state import ApprovalWatch, GuardPost, PolicyChange, Trial
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events
 from reviewbot.domain.alarm import AlarmKind
@@ -143,29 +143,21 @@ def parsed(stored: StoredPolicy) -> Policy | None:
         return None
 
 
-def put_on_trial(
-    ledger: Ledger,
-    clock: Clock,
-    guard: GuardState,
-    events: Events,
-    mode: Mode,
-    policy: Policy,
-    change: PolicyChange,
-) -> None:
+def put_on_trial(post: GuardPost, policy: Policy, change: PolicyChange) -> None:
     """Take up the watch and the probation of a policy where the log says they stand."""
     name = policy.name
-    guard.watches.pop(name, None)
-    guard.trials.pop(name, None)
-    if mode is Mode.LIVE:
-        guard.mixes[name] = mix.recall(ledger, policy, clock.now())
+    post.guard.watches.pop(name, None)
+    post.guard.trials.pop(name, None)
+    if post.mode is Mode.LIVE:
+        post.guard.mixes[name] = mix.recall(post.ledger, policy, post.clock.now())
     if change.before is None or change.over:
         return
     watch = ApprovalWatch(
         revision=policy.revision, share=change.share, passes_over=_unchanged_fallback(change.rules)
     )
-    trial = _trial(ledger, policy, change)
-    breaker.watch_closings(watch, ledger.story(guard_state.BREAKER_TOPIC, name), name)
-    decided = ledger.decided(name, change.since)
+    trial = _trial(post.ledger, policy, change)
+    breaker.watch_closings(watch, post.ledger.story(guard_state.BREAKER_TOPIC, name), name)
+    decided = post.ledger.decided(name, change.since)
     # What was first written down before a person closed the breaker has been looked at.
     for logged in sorted(decided, key=lambda one: (one.seq > watch.closed, one.state_at)):
         decision = logged.decision
@@ -177,11 +169,11 @@ def put_on_trial(
         if logged.seq <= watch.closed:
             watch.begin_anew()
     if (what := watch.sign()) is not None:
-        breaker.open_breaker(ledger, clock, guard, events, mode, name, "approvals", what)
+        breaker.open_breaker(post, name, "approvals", what)
     if not watch.is_over:
-        guard.watches[name] = watch
+        post.guard.watches[name] = watch
     if trial.rules:
-        guard.trials[name] = trial
+        post.guard.trials[name] = trial
 
 
 def trial_on(ledger: Ledger, policy: Policy) -> Trial | None:
@@ -205,16 +197,16 @@ def _trial(ledger: Ledger, policy: Policy, change: PolicyChange) -> Trial:
     return trial
 
 
-def finish(ledger: Ledger, clock: Clock, guard: GuardState, events: Events, policy: str) -> None:
+def finish(post: GuardPost, policy: str) -> None:
     """Note that the probation of a policy is over, where it is."""
-    trial = guard.trials.get(policy)
-    if trial is None or not trial.is_over(clock.now()):
+    trial = post.guard.trials.get(policy)
+    if trial is None or not trial.is_over(post.clock.now()):
         return
-    del guard.trials[policy]
-    if policy not in guard.watches:
+    del post.guard.trials[policy]
+    if policy not in post.guard.watches:
         change = msgspec.structs.replace(trial.change, over=True)
-        ledger.note(TOPIC, policy, _value(change), clock.now())
-    events("probation is over", policy=policy, revision=trial.change.revision[:8])
+        post.ledger.note(TOPIC, policy, _value(change), post.clock.now())
+    post.events("probation is over", policy=policy, revision=trial.change.revision[:8])
 
 
 def _changed(

@@ -249,9 +249,7 @@ def _admit(app: BotContext, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
             app.ledger, app.clock, app.events, chosen.policy, names, is_first=is_first
         )
         _make_up(app.ledger, app.clock, app.events, app.notifier, app.revisions, chosen.policy.name)
-        probation.put_on_trial(
-            app.ledger, app.clock, app.guard, app.events, app.mode, chosen.policy, change
-        )
+        probation.put_on_trial(app.guard_post, chosen.policy, change)
         admitted.append(chosen)
     return tuple(admitted)
 

@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from reviewbot.core.guard_state import BREAKER_TOPIC, DriftSpread, GuardState
-from reviewbot.core.pipeline import Events
-from reviewbot.domain.decision import Mode
+from reviewbot.core.guard_state import BREAKER_TOPIC, DriftSpread, GuardPost
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.model import (
     AllOf,
@@ -25,8 +23,6 @@ from reviewbot.policy.model import (
     NoneOf,
     conditions_of,
 )
-from reviewbot.ports.ledger import Ledger
-from reviewbot.ports.queue import Clock
 from reviewbot.safety.breaker import open_breaker
 
 if TYPE_CHECKING:
@@ -34,32 +30,24 @@ if TYPE_CHECKING:
     from reviewbot.policy.model import Policy
 
 
-def widely_drifted(clock: Clock, guard: GuardState, bench: ReviewPipeline) -> list[str]:
+def widely_drifted(post: GuardPost, bench: ReviewPipeline) -> list[str]:
     """What drifted on several things within a day, or on more than half of all that waits.
 
     Where nobody knows on what it was seen, it may be on all.
     """
     # What was read of a thing's evidence is told with the next list, when others may be decided.
-    waiting = max(len(bench.sights), guard.waited.get(bench.review, 0))
-    guard.waited[bench.review] = len(bench.sights)
+    waiting = max(len(bench.sights), post.guard.waited.get(bench.review, 0))
+    post.guard.waited[bench.review] = len(bench.sights)
     return [
         what
         for what in bench.drift
-        if guard.drifting.setdefault(what, DriftSpread()).is_wide(
-            bench.drift_on.get(what), waiting, clock.monotonic()
+        if post.guard.drifting.setdefault(what, DriftSpread()).is_wide(
+            bench.drift_on.get(what), waiting, post.clock.monotonic()
         )
     ]
 
 
-def drifted(
-    ledger: Ledger,
-    clock: Clock,
-    guard: GuardState,
-    events: Events,
-    mode: Mode,
-    policy: Policy,
-    drift: Iterable[str],
-) -> None:
+def drifted(post: GuardPost, policy: Policy, drift: Iterable[str]) -> None:
     """Open the breaker where the API changed a field that the policy looks at.
 
     What a person has closed the breaker on before is known, and opens it no more.
@@ -73,13 +61,13 @@ def drifted(
         if known is None:
             known = {
                 note.value.get("field")
-                for note in ledger.story(BREAKER_TOPIC, policy.name)
+                for note in post.ledger.story(BREAKER_TOPIC, policy.name)
                 if note.value.get("open") is False
             }
         if what in known:
             continue
         sentence = f"the API changed a field that the policy uses: {what}"
-        open_breaker(ledger, clock, guard, events, mode, policy.name, "drift", sentence, field=what)
+        open_breaker(post, policy.name, "drift", sentence, field=what)
 
 
 def used_fields(policy: Policy) -> frozenset[str]:

@@ -12,14 +12,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reviewbot.core import guard_state
-from reviewbot.core.pipeline import Events
 from reviewbot.domain.decision import DEADLINE
 from reviewbot.ports.ledger import Ledger
-from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker
 
 if TYPE_CHECKING:
-    from reviewbot.core.guard_state import Mix
+    from reviewbot.core.guard_state import GuardPost, Mix
     from reviewbot.ports.ledger import Ledger, Logged
 
 
@@ -43,28 +41,21 @@ def marked(ledger: Ledger, since: datetime | None = None) -> dict[str, str]:
     }
 
 
-def after_the_mix(ledger: Ledger, clock: Clock, events: Events, policy: str, mix: Mix) -> None:
+def after_the_mix(post: GuardPost, policy: str, mix: Mix) -> None:
     """The breaker opened for too many approvals: those among the newest answers were made blind."""
     since = mix.newest[-min(len(mix.newest), guard_state.IN_A_ROW)][0]
-    sent = ledger.decided(policy, since)
-    _mark(ledger, clock, events, (one for one in sent if one.decision.action.pays), since, BLIND)
+    sent = post.ledger.decided(policy, since)
+    _mark(post, (one for one in sent if one.decision.action.pays), since, BLIND)
 
 
-def while_it_is_sick(ledger: Ledger, clock: Clock, events: Events, policy: str) -> None:
+def while_it_is_sick(post: GuardPost, policy: str) -> None:
     """A pause by the checker's health holds: what the last hour sent was judged by such checks."""
-    since = clock.now() - HOUR
-    _mark(ledger, clock, events, ledger.decided(policy, since), since, SICK)
+    since = post.clock.now() - HOUR
+    _mark(post, post.ledger.decided(policy, since), since, SICK)
 
 
-def _mark(
-    ledger: Ledger,
-    clock: Clock,
-    events: Events,
-    decided: Iterable[Logged],
-    since: datetime,
-    why: str,
-) -> None:
-    known = marked(ledger)
+def _mark(post: GuardPost, decided: Iterable[Logged], since: datetime, why: str) -> None:
+    known = marked(post.ledger)
     words = {
         one.decision.id: {"why": why, "task": one.decision.task_id}
         for one in decided
@@ -75,5 +66,5 @@ def _mark(
         and one.decision.id not in known
     }
     if words:
-        ledger.note_all(TOPIC, words, clock.now())
-        events("second look", level="warning", decisions=len(words), why=why)
+        post.ledger.note_all(TOPIC, words, post.clock.now())
+        post.events("second look", level="warning", decisions=len(words), why=why)

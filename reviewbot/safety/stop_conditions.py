@@ -167,7 +167,7 @@ class StopConditions:
             )
         elif self._departed is not None:
             self._departed = None
-            app.notifier.resolved(
+            app.notifier.alarms.mended(
                 AlarmKind.LEDGER, "The log fits its checkpoints again; it acts.", subject="restored"
             )
 
@@ -202,7 +202,7 @@ class StopConditions:
     def _check_clock(self) -> None:
         app, skew = self._app, self._app.skew()
         if skew is None or abs(skew) <= NOTICEABLE:
-            app.notifier.resolved(
+            app.notifier.alarms.mended(
                 AlarmKind.CLOCK, "This machine's clock and the API's agree again."
             )
             return

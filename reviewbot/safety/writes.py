@@ -32,7 +32,7 @@ def taken(
     """A write was carried out."""
     bench.refused_writes = 0
     _note(clock, guard, policy, refused=False)
-    notifier.resolved(
+    notifier.alarms.mended(
         AlarmKind.WRITES, f"The API takes our {_what(bench)} again.", subject=bench.review
     )
 
@@ -52,9 +52,7 @@ def refused(app: BotContext, bench: ReviewPipeline, policy: str, said: str) -> N
     lasting = writes[-1].at - next(write.at for write in writes if write.refused) >= LONG
     if lasting and len(writes) >= LEAST and count > MOST_SHARE * len(writes):
         what = f"the API refused {count} of {len(writes)} writes within an hour: {said}"
-        breaker.open_breaker(
-            app.ledger, app.clock, app.guard, app.events, app.mode, policy, "refusals", what
-        )
+        breaker.open_breaker(app.guard_post, policy, "refusals", what)
         writes.clear()
 
 

@@ -109,14 +109,7 @@ class Night:
             23: lambda: self.pause("approve"),
             24: lambda: self.policy.write_text(BROKEN),
             25: lambda: breaker.open_breaker(
-                self.app.ledger,
-                self.app.clock,
-                self.app.guard,
-                self.app.events,
-                self.app.mode,
-                "acceptance",
-                "conflicts",
-                "6 unexpected answers in 10 minutes",
+                self.app.guard_post, "acceptance", "conflicts", "6 unexpected answers in 10 minutes"
             ),
             26: lambda: setattr(self.app.ledger, "probe", disk_full),
             27: lambda: delattr(self.app.ledger, "probe"),

@@ -314,12 +314,12 @@ def test_what_is_mended_is_said_to_those_who_know_and_may_come_again() -> None:
     """Also by the next process."""
     ledger = open_ledger("memory:")
     desk, post, _ = a_desk(ledger=ledger)
-    desk.mended(AlarmKind.API_AWAY, "", "It answers")
+    desk.mended(AlarmKind.API_AWAY, "It answers")
     desk.tell(an_alarm(kind=AlarmKind.API_AWAY, subject="", again=HOUR, to=("mail",)))
     desk.flush()
     later, after, _ = a_desk(ledger=ledger)
-    later.mended(AlarmKind.API_AWAY, "", "It answers")
-    later.mended(AlarmKind.API_AWAY, "", "It answers")
+    later.mended(AlarmKind.API_AWAY, "It answers")
+    later.mended(AlarmKind.API_AWAY, "It answers")
     later.flush()
 
     assert len(post.letters) == 1
@@ -333,7 +333,7 @@ def test_what_was_mended_before_anybody_heard_is_not_sent() -> None:
     """The log has both."""
     desk, post, events = a_desk()
     desk.tell(an_alarm(kind=AlarmKind.API_AWAY))
-    desk.mended(AlarmKind.API_AWAY, "task1@1 24h", "It answers")
+    desk.mended(AlarmKind.API_AWAY, "It answers", subject="task1@1 24h")
     desk.flush()
 
     assert post.letters == []

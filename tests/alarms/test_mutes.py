@@ -63,7 +63,7 @@ class Room:
     def ends(self, kind: AlarmKind, subject: str = "") -> list[str]:
         """Say that something is over, and give the headlines that left by it."""
         before = len(self.post.letters)
-        self.desk.mended(kind, subject, f"{kind.value} is over")
+        self.desk.mended(kind, f"{kind.value} is over", subject=subject)
         self.desk.flush()
         return [letter.message.headline for letter in self.post.letters[before:]]
 

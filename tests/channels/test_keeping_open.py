@@ -127,11 +127,7 @@ def keys(message: Message, source: str = "reviewbot") -> list[str]:
 def test_a_cause_is_what_it_is_about_and_nothing_else() -> None:
     """Other words, another moment, another urgency: the same. Another subject, key, kind or bot: another."""
     same = [stands(), over(), stands(headline="2 things", dry_run=True, owner="Ana")]
-    others = [
-        stands(subject="other"),
-        stands(key="acme"),
-        stands(AlarmKind.LEDGER),
-    ]
+    others = [stands(subject="other"), stands(key="acme"), stands(AlarmKind.LEDGER)]
     assert len({tuple(keys(message)) for message in same}) == 1
     every = [*(tuple(keys(one)) for one in (same[0], *others)), tuple(keys(same[0], "eu-2"))]
     assert len(set(every)) == len(every)
@@ -207,7 +203,7 @@ def test_what_one_process_opened_the_next_one_closes(tmp_path: Path) -> None:
         first.notifier.notify(AlarmKind.API_AWAY, "The API is away")
         first.close()
         second = a_bot(tmp_path, server)
-        second.notifier.resolved(AlarmKind.API_AWAY, "The API answers again")
+        second.notifier.alarms.mended(AlarmKind.API_AWAY, "The API answers again")
         second.close()
 
     opened, closed = bodies(server)

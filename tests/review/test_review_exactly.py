@@ -223,11 +223,7 @@ def test_a_failed_review_is_said_with_its_request() -> None:
 
     told = [one for one in said(app).levels if one[0] != "alarm"]
     failed_often = [("review failed", "warning")] * (DEAD_LETTER - 1)
-    assert told == [
-        *failed_often,
-        ("review keeps failing", "error"),
-        ("review failed", "error"),
-    ]
+    assert told == [*failed_often, ("review keeps failing", "error"), ("review failed", "error")]
     assert said(app).named("review failed")[0] == {
         "task_id": TASK,
         "tries": 1,
@@ -412,9 +408,7 @@ def test_what_no_longer_waits_at_the_second_look_is_not_sent() -> None:
 def test_nothing_crosses_a_stated_deadline(left: int, estimate: bool, sent: bool) -> None:
     """From that very microsecond on it is only written down; an estimate binds nobody."""
     item = replace(
-        ITEM,
-        deadline_at=START + timedelta(microseconds=left),
-        deadline_is_estimate=estimate,
+        ITEM, deadline_at=START + timedelta(microseconds=left), deadline_is_estimate=estimate
     )
     app = a_bot(item=item)
 
@@ -532,5 +526,5 @@ def test_a_halt_names_what_it_is() -> None:
         app.clock, app.contact, app.events, app.limits, app.benches[0], ITEM, known_of(app)
     )
     with pytest.raises(Halted, match=r"^the brake is on$") as caught:
-        gate.check(app.ledger, app.clock, app.guard, app.brake, app.benches[0], judged.verdict)
+        gate.check(app.guard_post, app.benches[0], judged.verdict)
     assert (caught.value.by, caught.value.subject, caught.value.asks) == ("brake", "", False)

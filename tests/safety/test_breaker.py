@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reviewbot.core.context import BotContext
-from reviewbot.core.guard_state import IN_A_ROW, YOUNG, ApprovalWatch
+from reviewbot.core.guard_state import IN_A_ROW, YOUNG, ApprovalWatch, GuardState
 from reviewbot.core.proportion import at_least
 from reviewbot.domain.decision import Mode, State
 from reviewbot.domain.errors import Halted, LedgerUnwritable
@@ -187,10 +187,10 @@ def test_chance_is_the_tail_of_the_binomial() -> None:
 def test_an_open_breaker_stops_its_policy(words: Iterable[LogNote], stopped_by: str | None) -> None:
     """Or that of all; whatever is not closed is open."""
     if stopped_by is None:
-        check(words, "comments")
+        check(GuardState(words=tuple(words)), "comments")
         return
     with pytest.raises(Halted, match=r"^the breaker is open: a sign$") as caught:
-        check(words, "comments")
+        check(GuardState(words=tuple(words)), "comments")
     assert (caught.value.by, caught.value.subject) == ("breaker", stopped_by)
 
 
@@ -206,47 +206,19 @@ def test_an_open_breaker_stops_its_policy(words: Iterable[LogNote], stopped_by: 
 def test_a_sign_is_said_in_one_line(value: dict[str, Any], said_as: str) -> None:
     """Also one that was written badly."""
     with pytest.raises(Halted) as caught:
-        check([a_word(**value)], "comments")
+        check(GuardState(words=(a_word(**value),)), "comments")
     assert str(caught.value) == f"the breaker is open: {said_as}"
     with pytest.raises(Halted) as long:
-        check([a_word(what="x" * 999)], "comments")
+        check(GuardState(words=(a_word(what="x" * 999),)), "comments")
     assert 290 < len(str(long.value)) - len("the breaker is open: ") <= 300
 
 
 def test_a_breaker_is_opened_once_and_said() -> None:
     """The first sign stands; another policy has its own."""
     app = a_bot()
-    open_breaker(
-        app.ledger,
-        app.clock,
-        app.guard,
-        app.events,
-        app.mode,
-        "comments",
-        "drift",
-        "a sign",
-        field="task.id: odd",
-    )
-    open_breaker(
-        app.ledger,
-        app.clock,
-        app.guard,
-        app.events,
-        app.mode,
-        "comments",
-        "conflicts",
-        "another sign",
-    )
-    open_breaker(
-        app.ledger,
-        app.clock,
-        app.guard,
-        app.events,
-        app.mode,
-        "others",
-        "conflicts",
-        "another sign",
-    )
+    open_breaker(app.guard_post, "comments", "drift", "a sign", field="task.id: odd")
+    open_breaker(app.guard_post, "comments", "conflicts", "another sign")
+    open_breaker(app.guard_post, "others", "conflicts", "another sign")
 
     found = {note.subject: note.value for note in app.ledger.notes("breaker")}
     assert found["comments"] == {
@@ -269,14 +241,10 @@ def test_a_breaker_is_opened_once_and_said() -> None:
 def test_a_breaker_that_a_person_closed_opens_again() -> None:
     """On the next sign."""
     app = a_bot()
-    open_breaker(
-        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "a sign"
-    )
+    open_breaker(app.guard_post, "comments", "drift", "a sign")
     close(app.ledger, reason="fine", who="ana", now=START)
     app.guard.refresh(app.ledger)
-    open_breaker(
-        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "another sign"
-    )
+    open_breaker(app.guard_post, "comments", "drift", "another sign")
     assert [note.value["open"] for note in app.ledger.story("breaker", "comments")] == [
         True,
         False,
@@ -288,9 +256,7 @@ def test_a_dry_run_is_not_stopped() -> None:
     """It sends nothing."""
     app = a_bot()
     app.mode = Mode.DRY_RUN
-    open_breaker(
-        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "a sign"
-    )
+    open_breaker(app.guard_post, "comments", "drift", "a sign")
     assert app.ledger.notes("breaker") == []
     assert said(app).events == []
 
@@ -306,9 +272,7 @@ class Full(SqlLedger):
 def test_a_breaker_that_cannot_be_written_stands_in_mind_and_is_said() -> None:
     """With why."""
     app = a_bot(Full(in_memory()))
-    open_breaker(
-        app.ledger, app.clock, app.guard, app.events, app.mode, "comments", "drift", "a sign"
-    )
+    open_breaker(app.guard_post, "comments", "drift", "a sign")
     assert app.guard.unwritten == {"comments": "a sign"}
     assert said(app).events == [
         ("breaker not written", {"policy": "comments", "error": "no space left"}),
@@ -320,20 +284,8 @@ def test_a_breaker_that_cannot_be_written_stands_in_mind_and_is_said() -> None:
 def test_to_close_is_a_word_on_each_that_stands_open() -> None:
     """It keeps the sign, and names who closed it and why; a second time there is none."""
     app = a_bot()
-    open_breaker(
-        app.ledger,
-        app.clock,
-        app.guard,
-        app.events,
-        app.mode,
-        "comments",
-        "drift",
-        "a sign",
-        field="task.id: odd",
-    )
-    open_breaker(
-        app.ledger, app.clock, app.guard, app.events, app.mode, "others", "drift", "a sign"
-    )
+    open_breaker(app.guard_post, "comments", "drift", "a sign", field="task.id: odd")
+    open_breaker(app.guard_post, "others", "drift", "a sign")
     close(app.ledger, reason="fine", who="ana", now=START)
     open_breaker_again = app.ledger.note
     open_breaker_again("breaker", "comments", {"open": True, "what": "again"}, START)
@@ -356,11 +308,7 @@ def test_to_close_is_a_word_on_each_that_stands_open() -> None:
 def test_a_watch_begins_anew_at_each_closing_it_has_not_seen() -> None:
     """Of its own policy, once."""
     watch = a_watch(None, True)
-    for words in (
-        [a_word("another", 5, open=False)],
-        [a_word(seq=5, open=True)],
-        [],
-    ):
+    for words in ([a_word("another", 5, open=False)], [a_word(seq=5, open=True)], []):
         watch_closings(watch, words, "comments")
         assert (watch.counted, watch.closed) == (1, 0)
     closed = [a_word("another", 9, open=False), a_word(seq=5, open=False)]
@@ -405,9 +353,9 @@ def test_more_than_five_conflicts_in_ten_minutes_are_a_sign(
 ) -> None:
     """What ended otherwise is none."""
     app = with_conflicts(count, minutes=minutes, note=note)
-    conflicted(app.ledger, app.clock, app.guard, app.events, app.mode, "another")
+    conflicted(app.guard_post, "another")
     assert app.ledger.notes("breaker") == []
-    conflicted(app.ledger, app.clock, app.guard, app.events, app.mode, "comments")
+    conflicted(app.guard_post, "comments")
     values = [note.value for note in app.ledger.notes("breaker")]
     what = "6 tasks turned out to be decided by someone else in 10 minutes"
     expected = {"open": True, "sign": "conflicts", "what": what, "field": None}
@@ -423,7 +371,7 @@ def test_a_policy_that_fails_on_more_than_its_share_is_stopped(
 ) -> None:
     """On more than one thing, and on more than one in a hundred."""
     app = a_bot()
-    failing(app.ledger, app.clock, app.guard, app.events, app.mode, "comments", failed, judged)
+    failing(app.guard_post, "comments", failed, judged)
     values = [note.value for note in app.ledger.notes("breaker")]
     what = f"its evaluation failed on {failed} of {judged} tasks"
     expected = {"open": True, "sign": "evaluation", "what": what, "field": None}

@@ -73,26 +73,10 @@ def test_each_used_field_that_drifts_opens_the_breaker_by_its_name() -> None:
     judge = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: escalate}")
     app = an_app(World(), always(APPROVE))
     app.benches[0].judges = (judge,)
-    drifted(
-        app.ledger,
-        app.clock,
-        app.guard,
-        app.events,
-        app.mode,
-        judge.policy,
-        ["task.comment_text: missing"],
-    )
+    drifted(app.guard_post, judge.policy, ["task.comment_text: missing"])
     assert app.ledger.notes("breaker") == []
 
-    drifted(
-        app.ledger,
-        app.clock,
-        app.guard,
-        app.events,
-        app.mode,
-        judge.policy,
-        ["task.platform: missing", "task.status: missing"],
-    )
+    drifted(app.guard_post, judge.policy, ["task.platform: missing", "task.status: missing"])
 
     told = {note.value.get("field") for note in app.ledger.story("breaker", "tried")}
     assert "task.platform: missing" in told
@@ -162,7 +146,7 @@ def a_bot_that_drifts(on: dict[str, frozenset[str]], *drift: str, waiting: int) 
 
 def widely(app: BotContext) -> list[str]:
     """What drifted widely."""
-    return widely_drifted(app.clock, app.guard, app.benches[0])
+    return widely_drifted(app.guard_post, app.benches[0])
 
 
 def test_only_what_drifts_widely_is_named() -> None:
@@ -210,11 +194,11 @@ def drift_of(*drift: str) -> tuple[BotContext, list[Any]]:
     judge = judge_of("rules:\n  - {name: r, when: {task.platform: tiktok}, then: escalate}")
     app = an_app(World(), always(APPROVE))
     app.benches[0].judges = (judge,)
-    drifted(app.ledger, app.clock, app.guard, app.events, app.mode, judge.policy, drift[:1])
+    drifted(app.guard_post, judge.policy, drift[:1])
     breaker.close(app.ledger, reason="known", who="ana", now=START)
     app.guard.refresh(app.ledger)
     said(app).events.clear()
-    drifted(app.ledger, app.clock, app.guard, app.events, app.mode, judge.policy, drift)
+    drifted(app.guard_post, judge.policy, drift)
     return app, list(app.ledger.story("breaker", "tried"))
 
 
@@ -247,8 +231,4 @@ def test_an_account_s_review_needs_its_id_and_status_only() -> None:
         "rules:\n  - {name: fix, when: {profile.biography: contains x}, then: escalate}",
         deadline="deadline: {decide by: 6h before deadline, if undecided: escalate}",
     )
-    assert used_fields(judge.policy) == {
-        "bundle.id",
-        "bundle.account_status",
-        "profile.biography",
-    }
+    assert used_fields(judge.policy) == {"bundle.id", "bundle.account_status", "profile.biography"}

@@ -19,7 +19,7 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET, NO_HISTORY, Fleet
 from reviewbot.ports.ledger import Logged, Memory
 from reviewbot.review.judge import look_and_judge
-from reviewbot.safety import breaker, gate, pauses
+from reviewbot.safety import breaker, gate, limits, pauses
 from tests.builders import CONFIRMED, an_item
 from tests.fakes import START, said
 from tests.ledger.things import a_decision
@@ -42,15 +42,7 @@ def a_verdict(room: Room, action: Action = Action.APPROVE, rule: str = "pay") ->
 def halted(room: Room, wanted: Decision | Verdict | None = None, **how: Any) -> Halted | None:
     """What keeps it back now."""
     try:
-        gate.check(
-            room.app.ledger,
-            room.app.clock,
-            room.app.guard,
-            room.app.brake,
-            room.bench,
-            wanted or a_verdict(room),
-            **how,
-        )
+        gate.check(room.app.guard_post, room.bench, wanted or a_verdict(room), **how)
     except Halted as found:
         return found
     return None
@@ -82,9 +74,7 @@ def test_each_guard_is_asked_in_its_order() -> None:
     a_trial(room, "pay")
     app.brake = lambda: "a brake"
     pauses.pause(room.ledger, "all", reason="x", who="ana", until=None, now=START)
-    breaker.open_breaker(
-        app.ledger, app.clock, app.guard, app.events, app.mode, "guarded", "drift", "a sign"
-    )
+    breaker.open_breaker(app.guard_post, "guarded", "drift", "a sign")
     found = []
     for mend in (
         lambda: setattr(app, "brake", lambda: None),
@@ -112,16 +102,7 @@ def test_a_persons_own_answer_is_stopped_by_a_brake_and_a_pause_only() -> None:
     room = a_room(a_policy(PAY, NEVER_PAY))
     room.app.guard.fleet = FLEET
     a_trial(room, "pay")
-    breaker.open_breaker(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        "guarded",
-        "drift",
-        "a sign",
-    )
+    breaker.open_breaker(room.app.guard_post, "guarded", "drift", "a sign")
     assert halted(room, by_person=True) is None
     pauses.pause(room.ledger, "approve", reason="x", who="ana", until=None, now=START)
     assert by(halted(room, by_person=True)) == "pause"
@@ -149,16 +130,7 @@ def test_a_pause_of_the_log_ends_by_the_clock() -> None:
 def test_only_its_own_breaker_stops_a_policy() -> None:
     """Another's does not; and one that could not be written stops it all the same."""
     room = a_room(a_policy())
-    breaker.open_breaker(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        "another",
-        "drift",
-        "a sign",
-    )
+    breaker.open_breaker(room.app.guard_post, "another", "drift", "a sign")
     room.app.guard.unwritten["a third"] = "a sign"
     assert halted(room) is None
     room.app.guard.unwritten["guarded"] = "a sign of trouble"
@@ -231,7 +203,7 @@ def foreseen(room: Room, item: ReviewItem = ITEM, latest: Decision | None = None
     )
     known = Background(memory=Memory(history=NO_HISTORY, latest=newest), judge=bench.judges[0])
     judged = look_and_judge(app.clock, app.contact, app.events, app.limits, bench, item, known)
-    return gate.foresee(app.ledger, app.clock, app.guard, app.brake, bench, judged, known)
+    return gate.foresee(app.guard_post, bench, judged, known)
 
 
 CAPPED = "guardrails:\n  approvals: at most 1 per day\n  fallback exempt: no\n"
@@ -335,12 +307,12 @@ def test_a_decision_meets_the_caps_of_its_policy() -> None:
     )  # fmt: skip
     decision = a_decision(policy="guarded", decided_at=START)
 
-    (limit,) = gate.limits_for(room.app.guard, room.bench, decision)
+    (limit,) = limits.limits_met(room.app.guard, room.bench, decision)
 
     assert (limit.name, limit.at_most) == ("approvals: at most 1 per day", 1)
     assert [(need.at, need.amount_micros) for need in limit.keep] == [(at, 5)]
-    assert gate.limits_for(room.app.guard, room.bench, replace(decision, decided_by="ana")) == ()
-    assert gate.limits_for(room.app.guard, room.bench, replace(decision, policy="another")) == ()
+    assert limits.limits_met(room.app.guard, room.bench, replace(decision, decided_by="ana")) == ()
+    assert limits.limits_met(room.app.guard, room.bench, replace(decision, policy="another")) == ()
 
 
 @pytest.mark.parametrize(
@@ -393,15 +365,7 @@ def test_a_pass_begins_with_nothing_of_the_last() -> None:
     guard.kept["cap", "x"].append(None)  # type: ignore[arg-type]
     pauses.pause(room.ledger, "all", reason="x", who="ana", until=None, now=START)
 
-    gate.begin(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench,
-        FLEET,
-    )
+    gate.begin(room.app.guard_post, room.bench, FLEET)
 
     assert (guard.wanting, guard.full, dict(guard.kept)) == ([], [], {})
     assert guard.fleet == FLEET
@@ -412,15 +376,7 @@ def test_a_breaker_that_could_not_be_written_is_written_as_a_pass_begins() -> No
     """Under the same words."""
     room = a_room(a_policy())
     room.app.guard.unwritten["guarded"] = "a sign"
-    gate.begin(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench,
-        FLEET,
-    )
+    gate.begin(room.app.guard_post, room.bench, FLEET)
     assert room.app.guard.unwritten == {}
     (note,) = room.ledger.notes("breaker")
     assert note.subject == "guarded"
@@ -436,26 +392,10 @@ def test_a_breaker_that_cannot_be_written_is_tried_at_each_pass() -> None:
 
     room.app.guard.unwritten["guarded"] = "a sign"
     room.ledger.note, write = full_disk, room.ledger.note
-    gate.begin(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench,
-        FLEET,
-    )
+    gate.begin(room.app.guard_post, room.bench, FLEET)
     assert room.app.guard.unwritten == {"guarded": "a sign"}
     room.ledger.note = write
-    gate.begin(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench,
-        FLEET,
-    )
+    gate.begin(room.app.guard_post, room.bench, FLEET)
     assert room.breaker()
 
 
@@ -463,15 +403,7 @@ def test_a_pass_begins_with_a_look_at_drift() -> None:
     """For each policy of the bench."""
     room = a_room(a_policy())
     room.bench.drift = ("task.status: missing",)
-    gate.begin(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench,
-        FLEET,
-    )
+    gate.begin(room.app.guard_post, room.bench, FLEET)
     assert room.breaker()
 
 
@@ -493,15 +425,7 @@ def a_review(
 ) -> None:
     """Let a review end so."""
     one = Reviewed(item=ITEM, outcome=outcome, verdict=verdict)
-    gate.reviewed(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench.judges[0],
-        one,
-    )
+    gate.reviewed(room.app.guard_post, room.bench.judges[0], one)
 
 
 @pytest.mark.parametrize(
@@ -539,15 +463,7 @@ def test_what_a_full_limit_keeps_back_needs_no_room_before_that_has_some() -> No
     a_review(room, a_verdict(room, Action.ESCALATE))
     assert [need.at for need in room.app.guard.wanting] == [later]
 
-    gate.begin(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench,
-        NO_FLEET,
-    )
+    gate.begin(room.app.guard_post, room.bench, NO_FLEET)
     a_review(room, a_verdict(room, Action.ESCALATE))
     assert [need.at for need in room.app.guard.wanting] == [ENDS - timedelta(hours=3)]
 
@@ -561,15 +477,7 @@ def test_nothing_is_noted_where_nothing_could_be_sent(what: str) -> None:
     room.app.guard.watches["guarded"] = guard_state.ApprovalWatch(revision="r", share=None)
     verdict = None if what == "no verdict" else a_verdict(room, Action.ESCALATE)
     one = Reviewed(item=ITEM, outcome=State.HELD, verdict=verdict)
-    gate.reviewed(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        None if what == "no judge" else room.bench.judges[0],
-        one,
-    )
+    gate.reviewed(room.app.guard_post, None if what == "no judge" else room.bench.judges[0], one)
     assert room.app.guard.wanting == []
     counted = room.app.guard.watches["guarded"].decided
     assert counted == (what == "no caps")
@@ -609,15 +517,7 @@ def test_a_young_policy_that_pays_all_is_stopped_at_twenty() -> None:
         one = Reviewed(
             item=replace(ITEM, id=f"t{n}"), outcome=State.PERFORMED, verdict=a_verdict(room)
         )
-        gate.reviewed(
-            room.app.ledger,
-            room.app.clock,
-            room.app.guard,
-            room.app.events,
-            room.app.mode,
-            room.bench.judges[0],
-            one,
-        )
+        gate.reviewed(room.app.guard_post, room.bench.judges[0], one)
     (note,) = room.ledger.notes("breaker")
     assert (note.subject, note.value["sign"]) == ("guarded", "approvals")
     assert note.value["what"] == watch.sign()
@@ -632,15 +532,7 @@ def test_a_watch_ends_when_its_policy_is_no_longer_young() -> None:
         assert "guarded" in room.app.guard.watches
         verdict = a_verdict(room, Action.APPROVE if n % 2 else Action.ESCALATE)
         one = Reviewed(item=replace(ITEM, id=f"t{n}"), outcome=State.HELD, verdict=verdict)
-        gate.reviewed(
-            room.app.ledger,
-            room.app.clock,
-            room.app.guard,
-            room.app.events,
-            room.app.mode,
-            room.bench.judges[0],
-            one,
-        )
+        gate.reviewed(room.app.guard_post, room.bench.judges[0], one)
     assert room.app.guard.watches == {}
 
 
@@ -672,15 +564,7 @@ def test_probation_counts_what_left(
 def ended(room: Room, *verdicts: Verdict | None) -> None:
     """End a pass in which reviews said these."""
     reviews = [Reviewed(item=ITEM, outcome=State.HELD, verdict=verdict) for verdict in verdicts]
-    gate.end(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        room.bench,
-        reviews,
-    )
+    gate.end(room.app.guard_post, room.bench, reviews)
     say_stakes(room.app, room.bench)
 
 

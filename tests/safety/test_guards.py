@@ -378,16 +378,7 @@ def test_a_person_gets_past_a_breaker_and_not_past_a_pause() -> None:
     """A breaker guards against what nobody looked at; a pause says that nothing leaves."""
     room = a_room(a_policy(ASK), count=2)
     poll_once(room.app)
-    breaker.open_breaker(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        "guarded",
-        "test",
-        "a test",
-    )
+    breaker.open_breaker(room.app.guard_post, "guarded", "test", "a test")
     first, second = (
         replace(one.decision, action=Action.APPROVE, decided_by="ben", id=f"b{n}" * 8)
         for n, one in enumerate(room.ledger.decisions())
@@ -506,16 +497,7 @@ def test_each_opening_of_a_breaker_is_told() -> None:
 
     breaker.close(room.ledger, reason="as meant", who="ana", now=room.clock.now())
     room.app.guard.refresh(room.app.ledger)
-    breaker.open_breaker(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        "guarded",
-        "approvals",
-        "far too many again",
-    )
+    breaker.open_breaker(room.app.guard_post, "guarded", "approvals", "far too many again")
     room.clock.forward(seconds=3)
     poll_once(room.app)
     told = room.alarms("breaker")
@@ -790,25 +772,9 @@ def test_a_breaker_that_cannot_be_written_still_stops_and_is_written_later() -> 
     """The log is full at that moment; it stands open in memory, then in the log."""
     room = a_room(a_policy(PAY), count=2)
     note, room.ledger.note = room.ledger.note, _full_disk
-    breaker.open_breaker(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        "guarded",
-        "test",
-        "a test",
-    )
+    breaker.open_breaker(room.app.guard_post, "guarded", "test", "a test")
     with pytest.raises(Halted, match="breaker"):
-        gate.check(
-            room.app.ledger,
-            room.app.clock,
-            room.app.guard,
-            room.app.brake,
-            room.bench,
-            _wanted(room),
-        )
+        gate.check(room.app.guard_post, room.bench, _wanted(room))
     room.ledger.note = note
 
     poll_once(room.app)

@@ -156,16 +156,7 @@ def test_a_persons_pause_and_an_open_breaker_stop_the_fallback(stop: str) -> Non
     if stop == "pause":
         pauses.pause(room.ledger, "dispute", reason="a look", who="lead", until=None, now=START)
     else:
-        breaker.open_breaker(
-            room.app.ledger,
-            room.app.clock,
-            room.app.guard,
-            room.app.events,
-            room.app.mode,
-            "guarded",
-            "drift",
-            "something changed",
-        )
+        breaker.open_breaker(room.app.guard_post, "guarded", "drift", "something changed")
     at_decide_by(room)
 
     assert room.sent() == 0

@@ -105,16 +105,7 @@ def test_another_sign_that_a_person_closed_changes_no_baseline() -> None:
     """A drift that was looked at says nothing of how much is approved."""
     room = a_room(a_policy(BLIND))
     some_days_of(room, 120)
-    breaker.open_breaker(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        "guarded",
-        "drift",
-        "a field changed",
-    )
+    breaker.open_breaker(room.app.guard_post, "guarded", "drift", "a field changed")
     breaker.close(room.ledger, reason="known", who="ana", now=room.clock.now())
     room.world.comments_scraped = 0
     room.world.add(*tasks(60, first=120))

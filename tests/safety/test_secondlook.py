@@ -60,16 +60,7 @@ def test_another_pause_or_another_sign_marks_nothing() -> None:
     poll_once(room.app)
     room.world.add(*tasks(20, first=3))
     poll_once(room.app)
-    breaker.open_breaker(
-        room.app.ledger,
-        room.app.clock,
-        room.app.guard,
-        room.app.events,
-        room.app.mode,
-        "guarded",
-        "drift",
-        "a field changed",
-    )
+    breaker.open_breaker(room.app.guard_post, "guarded", "drift", "a field changed")
     poll_once(room.app)
     assert room.sent() == 3
     assert marked(room.ledger) == {}
