@@ -59,7 +59,7 @@ def is_sealed(logged: Logged | None) -> bool:
 def begun(latest: Logged | None, wish: Decision | Verdict, epoch: str | None) -> datetime | None:
     """Up to when this very wish is sealed already; None where a seal has yet to begin.
 
-    What was tried before has had its seal.
+    What its rule tried before has had its seal; what a person tried has had none.
     """
     if latest is None:
         return None
@@ -67,7 +67,7 @@ def begun(latest: Logged | None, wish: Decision | Verdict, epoch: str | None) ->
     if (last.epoch, last.action, last.rule) != (epoch, wish.action, wish.rule):
         return None
     if latest.state in (State.VOID, State.REFUSED):
-        return latest.state_at
+        return latest.state_at if last.decided_by is None else None
     return last.until if is_sealed(latest) else None
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from reviewbot.core.questions import find_round
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import replay
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import Halted, UsageError
 from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.foresight.gather import Bot, outlook_of
@@ -82,6 +83,24 @@ def test_a_seal_shrinks_towards_decide_by_and_never_crosses_it(hours: float, min
 
     assert room.sent() == 1
     assert room.clock.now() - START == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("state", [State.VOID, State.REFUSED])
+def test_what_a_person_tried_in_vain_breaks_no_seal(state: State) -> None:
+    """They approved while it lay sealed, and that came to nothing: the rule begins a seal of its own."""
+    room = a_room(a_policy(HELD), count=1)
+    poll_once(room.app)
+    room.clock.forward(minutes=5)
+    theirs = replace(find_round(room.ledger, TASK).decision, decided_by="ana", held_by=None)
+    room.ledger.intend(replace(theirs, decided_at=room.clock.now()))
+    room.ledger.mark(theirs.id, state, room.clock.now())
+    for _ in range(10):
+        poll_once(room.app)
+        room.clock.forward(minutes=1)
+    assert room.sent() == 0 and sealed(room) == [TASK]
+    poll_once(room.app)
+
+    assert room.sent() == 1
 
 
 def test_a_cancelled_decision_is_a_question_until_the_deadline_decides() -> None:

@@ -134,6 +134,14 @@ def keep_proof(total: Figures) -> None:
         (f"violations in them, of {len(PROMISES)} promises", total.violations),
     ):
         keep("simulation", "P1", beside + what, figure, "full")
+    keep_held(total)
+
+
+def keep_held(total: Figures) -> None:
+    """What lay held in them."""
+    what = "decisions that a rule held, none sent before its while; cancelled, none sent"
+    figure = f"{total.sealed:,}; {total.cancelled:,} in {round(total.hours):,} hours"
+    keep("simulation", "P30", what, figure, "full")
 
 
 def simulated(seeds: Iterator[int], chosen: argparse.Namespace) -> Iterator[Simulated]:

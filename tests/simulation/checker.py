@@ -25,7 +25,7 @@ from tests.simulation.history import (
     Told,
     Wrote,
 )
-from tests.simulation.known import OPEN, SLACK, Key, Known, Write, is_clean
+from tests.simulation.known import OPEN, SEALED, SLACK, Key, Known, Write, is_clean
 from tests.simulation.policies import ACCOUNTS, OPEN_HOURS, allowed
 
 WORDS = {"corrections": "request corrections"}
@@ -295,6 +295,42 @@ def stops_stop(known: Known) -> Iterator[str]:
 
 
 _STOPPED = {"approve": PAYING, "dispute": SENDING_BACK}
+
+
+def what_is_held_lies_its_while(known: Known) -> Iterator[str]:
+    """P30: what a rule holds is sent once its while has passed, or when the deadline is to decide."""
+    for _, word in known.words:
+        if not (word.verb in ("record", "intend") and word.rule in known.scene.holds):
+            continue
+        deadline = known.stated(word)
+        if word.decided_by is not None or deadline is None:
+            continue
+        due = deadline - known.scene.decide_by
+        if word.verb == "record":
+            sealed = (word.held_by or "").startswith(SEALED) and word.until is not None
+            if sealed and word.until.timestamp() > due + SLACK:
+                yield f"{word} is sealed across {due:.0f}, when the deadline decides"
+            continue
+        since, off = known.sealed_since(word), known.off(word.at)
+        if word.at >= due - SLACK - off:
+            continue
+        if since is None:
+            yield f"{word} was to be sent without having lain sealed"
+            continue
+        hold = known.scene.holds[word.rule or ""]
+        if word.at - since < hold - SLACK - off - known.off(since):
+            yield f"{word} was to be sent {word.at - since:.0f} s after it was sealed, not {hold:.0f}"
+
+
+def what_a_person_cancelled_is_not_sent(known: Known) -> Iterator[str]:
+    """P30: no rule decides the round any more from that word on; people and the deadline may."""
+    for intents in known.intents().values():
+        for place, intent in intents:
+            if intent.decided_by is not None or intent.rule == "deadline":
+                continue
+            word = known.cancelled.get((intent.task, intent.epoch))
+            if word is not None and word < place and known.was_sent(place, intent):
+                yield f"{intent} was sent although a person had cancelled it"
 
 
 def nothing_is_done_by_default(known: Known) -> Iterator[str]:
@@ -617,6 +653,8 @@ PROMISES: dict[str, Callable[[Known], Iterator[str]]] = {
     "P17 place": nothing_is_sent_without_the_log,
     "P19 log": the_log_is_whole,
     "P20 attributed": endings_are_true,
+    "P30 held": what_is_held_lies_its_while,
+    "P30 cancelled": what_a_person_cancelled_is_not_sent,
     "P31 replay": replay_agrees,
 }
 """Every promise that a history can break, by its number."""

@@ -36,6 +36,8 @@ class Scene(Record, frozen=True, kw_only=True):
     """approvals per hour, disputes per hour, millionths of a dollar per day, by the cap's name."""
     pays: tuple[str, ...] = ()
     """The policies whose fallback pays what nobody decided."""
+    holds: dict[str, float] = {}
+    """For how many seconds a rule's decisions lie sealed before they are sent, by its name."""
 
 
 class Born(Record, frozen=True, kw_only=True):
@@ -141,6 +143,7 @@ class Wrote(Record, frozen=True, kw_only=True):
     amount: int | None = None
     evidence: bool = False
     held_by: str | None = None
+    until: datetime | None = None
     by: str | None = None
     topic: str | None = None
     subject: str | None = None

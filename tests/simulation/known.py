@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -42,6 +43,8 @@ WINDOW = 72 * 3600.0
 """Seconds after which silence ends the round of an account, whose deadline the API does not say."""
 DOUBT = 3600.0
 """By so much the bot may take the beginning of such a round for later than it was."""
+SEALED = "sealed: "
+"""How the log begins to say that a rule holds what it decided for a while before it is sent."""
 EVIDENCE = ("verifications", "profile")
 """What is read of a task, and of an account, to judge it."""
 Key = tuple[str | None, str | None]
@@ -230,6 +233,8 @@ class Known:
     def _index_words(self) -> None:
         self._intents: dict[str, list[tuple[int, Wrote]]] = defaultdict(list)
         self._of_round: dict[Key, list[Wrote]] = defaultdict(list)
+        self.cancelled: dict[Key, int] = {}
+        """At which place of the history a person first cancelled what lay sealed, by its round."""
         self._void: set[tuple[str, int]] = set()
         self.seen: dict[Key, float] = {}
         self.endings: dict[Key, str | None] = {}
@@ -247,6 +252,8 @@ class Known:
                     self._of_round[key].append(word)
                     if word.verb == "intend":
                         self._intents[word.id or ""].append((place, word))
+                case "note" if word.topic == "seal":
+                    self.cancelled.setdefault(key, place)
                 case "mark" if word.id in round_of:
                     intent = round_of[word.id]
                     self._of_round[intent.task, intent.epoch].append(word)
@@ -263,6 +270,37 @@ class Known:
     def intents(self) -> dict[str, list[tuple[int, Wrote]]]:
         """Every intent, by its name."""
         return self._intents
+
+    def was_sent(self, place: int, intent: Wrote) -> bool:
+        """Whether a request left on the intent that stands at a place, before the next of its name."""
+        places = [at for at, _ in self._intents[intent.id or ""]]
+        number = places.index(place) + 1
+        return any(bisect_right(places, w.place) == number for w in self.writes_of(intent.id or ""))
+
+    def sealed_since(self, intent: Wrote) -> float | None:
+        """Since when its very wish had lain sealed without a break; None where it had not.
+
+        What its rule tried before, and came to nothing, has had its seal: minus infinity. What people
+        do beside it changes nothing.
+        """
+        tries: dict[str | None, Wrote] = {}
+        since: float | None = None
+        for word in self._of_round[intent.task, intent.epoch]:
+            if word is intent:
+                break
+            if word.verb == "intend":
+                tries[word.id] = word
+            about = tries.get(word.id, word) if word.verb == "mark" else word
+            if about.decided_by is not None:
+                continue
+            if (about.rule, about.action) != (intent.rule, intent.action):
+                since = None
+            elif word.verb == "mark":
+                since = -inf if word.state in ("void", "refused") else None
+            elif word.verb == "record":
+                sealed = (word.held_by or "").startswith(SEALED)
+                since = (word.at if since is None else since) if sealed else None
+        return since
 
     def was_void(self, intent: Wrote) -> bool:
         """Whether an intent came to nothing of ours: not done, refused, or somebody else was first."""

@@ -94,7 +94,7 @@ STORMS = (
 JUMPS = (-3 * 86400.0, -3000.0, -1200.0, -200.0, -3.0, 3.0, 200.0, 1200.0, 3000.0, 3 * 86400.0)
 """How far the machine's clock may be set wrong, in seconds."""
 
-Deed = Literal["answer", "pause", "pause file", "policy", "restart", "refuse", "log away"]
+Deed = Literal["answer", "pause", "pause file", "policy", "restart", "refuse", "log away", "cancel"]
 DEEDS: dict[Deed, float] = {
     "answer": 6.0,
     "pause": 40.0,
@@ -105,6 +105,8 @@ DEEDS: dict[Deed, float] = {
 """What people do to the bot, and every how many hours."""
 REFUSING_AT = ("intent.committed", "pass.listed", "review.judged", "resume.read")
 """The points of the bot's work from which on the API may refuse everything for a moment."""
+CANCELLING_AT = ("pass.listed", "intent.before", "intent.before", "write.before", None)
+"""The points of the bot's work at which a person may cancel what lies sealed."""
 LOG_GOES_AT = ("pass.listed", "review.judged", "intent.before", "outcome.committed", "pass.done")
 """The points at which somebody may take the log's files away."""
 AWAY_EVERY = 60.0

@@ -92,6 +92,8 @@ CAPS = {
     "nothing could be read": 3, "something else stands there": 1,
 }  # fmt: skip
 """The same caps as numbers, for each policy; those of rules, for each 24 hours or day, by their names."""
+HOLDS = {"nothing could be read": 2400.0}
+"""For how many seconds a rule's decisions lie sealed, where there are caps."""
 OPEN_HOURS = (5, 23)
 """Between which hours of the day a rule sends something back, where there are caps."""
 ACCOUNTS = "profiles"

@@ -354,6 +354,7 @@ class LedgerOf:
             amount=decision.amount_micros,
             evidence=decision.evidence_hash is not None,
             held_by=decision.held_by,
+            until=decision.until,
         )
 
     def record(self, decision: Decision, state: Any) -> None:
@@ -392,8 +393,12 @@ class LedgerOf:
             )
 
     def note(self, topic: str, subject: str, value: Any, at: Any) -> None:
-        """A word."""
-        word = self._word("note", topic=topic, subject=subject, value=_plain(value))
+        """A word; that which cancels a decision is about a round."""
+        about: dict[str, Any] = {}
+        if topic == "seal":
+            _, task, epoch = subject.split(":", 2)
+            about = {"task": task, "epoch": round_name(epoch), "rule": value["rule"]}
+        word = self._word("note", topic=topic, subject=subject, value=_plain(value), **about)
         self._write(word, self._inner.note, topic, subject, value, at)
 
     def note_all(self, topic: str, words: Any, at: Any, **options: Any) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import PassSummary
 from reviewbot.core.questions import Round, open_questions, open_rounds
 from reviewbot.domain.decision import Action, Mode, State
-from reviewbot.domain.errors import ReviewbotError
+from reviewbot.domain.errors import ReviewbotError, UsageError
 from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.domain.review import is_account
 from reviewbot.domain.text import Secret
@@ -38,7 +39,7 @@ from reviewbot.review.answer import PersonAnswer, answer
 from reviewbot.review.poll import STRETCH, Polling
 from reviewbot.runtime.bootstrap import build
 from reviewbot.runtime.daemon import Daemon
-from reviewbot.safety import breaker, pauses
+from reviewbot.safety import breaker, pauses, seal
 from reviewbot.safety.rollout import adopt
 from reviewbot.simulator import accounts
 from reviewbot.simulator.clock import HOUR, VirtualClock
@@ -52,8 +53,9 @@ from reviewbot.simulator.untruths import MOMENTARY
 from reviewbot.simulator.world import Checker
 from tests.simulation import history as lines
 from tests.simulation.figures import Figures
-from tests.simulation.plan import QUIET, STATUSES, Account, Act, Death, Plan
-from tests.simulation.policies import ACCOUNTS, CAPS, PAYS, WAITS, judges_of
+from tests.simulation.known import SEALED
+from tests.simulation.plan import CANCELLING_AT, QUIET, STATUSES, Account, Act, Death, Plan
+from tests.simulation.policies import ACCOUNTS, CAPS, HOLDS, PAYS, WAITS, judges_of
 from tests.simulation.process import Crash, Inbox, LedgerOf, Process, Wire, round_name
 from tests.simulation.screens import Reader
 from tests.simulation.truth import Effects, log_of, rounds_of
@@ -65,6 +67,8 @@ RESTART = 60.0
 """Seconds after which a process that ended by itself is started again."""
 ON_CALL = 0.7
 """Hours after which somebody looks at an open breaker."""
+CANCELS = 0.3
+"""How many of the decisions that lie sealed somebody wants to cancel."""
 REASON = "We looked again and could not find it. Please post it exactly as written."
 FIELDS = {"biography": "As ordered, please."}
 ROUTES = Routes((Route(channel="inbox", least="info"),), ("inbox",))
@@ -215,7 +219,8 @@ class Run:
         self._daemon: Daemon | None = None
         self._on_call = self.start
         self._swap = False
-        self._looked_at = 0
+        self._looked_at = self._read_up_to = 0
+        self._desk = Random(f"who cancels in {plan.seed}")
         self.log_away: float | None = None
         """Until when the log's files are not where they were."""
         self._reader = Reader(world, plan.decide_by)
@@ -266,6 +271,7 @@ class Run:
                 at=self.start,
                 every=EVERY,
                 caps=CAPS if self.plan.capped else {},
+                holds=HOLDS if self.plan.capped else {},
                 decide_by=self.plan.decide_by * HOUR,
                 pays=(PAYS, ACCOUNTS),
             )
@@ -383,6 +389,7 @@ class Run:
             _, undo = self._undo.pop(0)
             self.history.append(lines.Acted(at=self.clock.time, deed="undo"))
             undo()
+        self._look_at_seals()
         if self.clock.time >= self._on_call:
             self._on_call = self.clock.time + ON_CALL * HOUR
             self._look_at_breakers()
@@ -478,6 +485,8 @@ class Run:
                 self.revision = (self.revision + 1) % len(WAITS)
                 self.judges = self._judges()
                 self._swap = True
+            case "cancel":
+                self._cancel(act)
             case "restart":
                 self._stop.set()
             case "log away":
@@ -565,6 +574,33 @@ class Run:
                 stands[line.subject] = (line.value or {}).get("open") is not False
         self._looked_at = len(self.history)
         return any(stands.values())
+
+    def _look_at_seals(self) -> None:
+        """Who reads that something lies sealed may cancel it, until it was to be sent or later."""
+        news, self._read_up_to = self.history[self._read_up_to :], len(self.history)
+        for line in news:
+            if isinstance(line, lines.Wrote) and (line.held_by or "").startswith(SEALED):
+                self.figures.sealed += 1
+                at = self.clock.time + self._desk.uniform(0, HOLDS[line.rule or ""])
+                if self._desk.random() < CANCELS and at < self.end - QUIET * HOUR:
+                    point = self._desk.choice(CANCELLING_AT)
+                    act = Act((at - self.start) / HOUR, "cancel", point, 0.0)
+                    insort(self._acts, act, key=lambda act: act.hour)
+
+    def _cancel(self, act: Act) -> None:
+        """Cancel the very thing that is about to be sent, or else any that lies sealed."""
+        busy = self._current[0].about if self._current else None
+        with self._person() as (_, log):
+            rounds = list(seal.sealed_rounds(log))
+            found = [one for one in rounds if one.sighting.task_id == busy]
+            if rounds and busy is not None and not found:
+                self._due.setdefault(act.point, []).append(act)  # its turn is yet to come
+            elif rounds:
+                chosen = self._desk.choice(found or rounds)
+                now = self.world.time
+                with suppress(UsageError):  # too late: it was on its way
+                    seal.cancel(log, chosen, who="ana", reason="a look", now=now)
+                self.figures.cancelled += 1
 
     def _answer(self) -> None:
         with self._person() as (process, log):

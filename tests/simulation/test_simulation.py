@@ -8,14 +8,17 @@ people and strangers interfere, the clock jumps, and the process dies at every n
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from reviewbot.domain.fault_point import LOOP
 from reviewbot.simulator.faults import FAULTS
+from tests.simulation.checker import check
 from tests.simulation.history import Effect, Sent
-from tests.simulation.plan import plan_of
+from tests.simulation.plan import Sickness, plan_of
+from tests.simulation.run import Run
 from tests.simulation.simulate import kept_seeds, simulate
 from tests.tier import times
 
@@ -41,6 +44,28 @@ def test_no_promise_is_broken_whatever_happens(seed: int) -> None:
     done = {line.action for line in one.history if isinstance(line, Effect) and line.by == "client"}
     assert done >= {"approve", "dispute"}
     assert {"finalize", "corrections"} <= done if accounts else one.figures.accounts == 0
+
+
+@pytest.mark.timeout(120)
+def test_what_is_held_goes_in_its_time_and_what_is_cancelled_does_not(tmp_path: Path) -> None:
+    """Nothing can be read, so the rule that holds has much to pay; nothing else goes wrong."""
+    plan = replace(
+        plan_of(4, 60, accounts=False),
+        capped="hold",
+        per_hour=0.5,
+        sick=(Sickness(1, 57, "failing"),),
+        storms=(),
+        outages=(),
+        jumps=(),
+        deaths=(),
+        acts=(),
+        strangers=0.0,
+    )
+    run = Run(plan, tmp_path)
+    figures = run.live()
+
+    assert [f"{v.promise}: {v.sentence}" for v in check(run.history)] == []
+    assert figures.sealed > 20 and figures.cancelled > 5
 
 
 @pytest.mark.slow
