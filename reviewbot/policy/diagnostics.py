@@ -172,6 +172,7 @@ CODES: dict[str, str] = {
     "P312": "a word that other YAML tools read as yes, no or nothing",
     "P313": "a variant that is never used",
     "P314": "an internal value in a text for the other side",
+    "P315": "a country that is not told by two letters",
     "P320": "a rollout of 0%",
     "P321": "a rollout of 100%",
     "P322": "the deadline does not say why",

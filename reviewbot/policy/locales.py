@@ -62,6 +62,16 @@ def locale_names(name: str) -> tuple[str, ...]:
     return tuple(sorted(found.replace("_", "-") for found in localedata.locale_identifiers()))
 
 
+def territory_named(name: str) -> str | None:
+    """The two letters of a country by its English or German name, or its own; None where it is none."""
+    folded = name.casefold().strip()
+    for locale in (ENGLISH, "de", "fr", "es"):
+        for code, words in _locale(locale).territories.items():
+            if words.casefold() == folded and len(code) == 2:
+                return str(code)
+    return {"uk": "GB", "usa": "US", "england": "GB"}.get(folded)
+
+
 def language_of(locale: str) -> str:
     """The English name of a locale (`German`)."""
     return _locale(locale).get_display_name(ENGLISH) or locale

@@ -39,6 +39,8 @@ _NUMBERS = _numbered(
     "seven sieben,eight acht,nine neun,ten zehn,eleven elf,twelve zwölf"
 )
 _NUMBERS |= {"twenty": 20, "zwanzig": 20, "thirty": 30, "dreißig": 30, "fifty": 50, "fünfzig": 50}
+_NUMBERS |= {"forty": 40, "vierzig": 40, "sixty": 60, "sechzig": 60, "seventy": 70, "siebzig": 70}
+_NUMBERS |= {"eighty": 80, "achtzig": 80, "ninety": 90, "neunzig": 90}
 _NUMBERS |= {"never": 0, "nie": 0, "once": 1, "einmal": 1, "twice": 2, "zweimal": 2, "dreimal": 3}
 _NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
 
@@ -219,6 +221,8 @@ def as_duration(text: str) -> str | None:
     text = text.removeprefix("about ").removeprefix("ca. ").removeprefix("etwa ")
     if shape(r"(half an hour|half hour|eine halbe stunde|halbe stunde|½ ?h)").fullmatch(text):
         return "30m"
+    if text in ("yesterday", "gestern"):
+        return "1d"
     clock = shape(r"(\d+):([0-5]\d) ?(?:h|hours?|std\.?|stunden?)?").fullmatch(text)
     if clock is not None:
         return _spelled(int(clock.group(1)) * 3600 + int(clock.group(2)) * 60)
@@ -386,6 +390,34 @@ def as_hours(text: str) -> str | None:
         return times
     named = as_days(days)
     return None if named is None else f"{named} {times}"
+
+
+def as_searched(text: str) -> tuple[str, ...]:
+    """`*promo*`, `%promo`, `/promo/i`, `^promo`, `.*(a|b).*` as tests of a text; none where it is no such form."""
+    framed = shape(r"/(.+)/[a-z]*").fullmatch(text)
+    inner = framed.group(1) if framed else text
+    is_regex = framed is not None or is_expression(text)
+    first, last = ("^", "$") if is_regex else ("*", "*")
+    inner = inner.replace("%", "*") if not is_regex else inner
+    at_start, at_end = inner.startswith(first) == is_regex, inner.endswith(last) == is_regex
+    if not is_regex and at_start and at_end:
+        return ()
+    pieces = shape(r"^(?:\(\?i\))?(?:\^|\.?[*+]|\()+|(?:\$|\.?[*+]|\))+$").sub("", inner).split("|")
+    if any(
+        not piece.strip() or shape(r".*[\[\]\\^$*+?(){}].*").fullmatch(piece) for piece in pieces
+    ):
+        return ()
+    words = {(True, False): "starts with ", (False, True): "ends with ", (True, True): ""}
+    return tuple(f"{words.get((at_start, at_end), 'contains ')}{piece.strip()}" for piece in pieces)
+
+
+def is_expression(text: str) -> bool:
+    """Whether a text is a regular expression, as other tools search by them."""
+    return bool(
+        shape(
+            r"/.+/[a-z]*|\^[\p{L}\p{N}(\[\\.].*|\([^()]+\|[^()]+\)|.*(?:\.[*+]|\\[dwsb]|\[[^\]]+\][*+{]|\(\?i\)).*"
+        ).fullmatch(text)
+    )
 
 
 def _tidy(number: Decimal) -> str:

@@ -112,6 +112,16 @@ def asked(name: str) -> str:
     return f"did you mean  {name}  ?"
 
 
+def asked_of(text: str, names: Iterable[str]) -> str | None:
+    """Ask which one of several names was meant, where a text is nothing but names joined by words or signs."""
+    by_fold = {fold(name): name for name in names}
+    pieces = shape(r",? (?:or|and|oder|und|then) |[,;/|+&]+").split(text)
+    found = [by_fold.get(fold(piece.strip(" [](){}\"'"))) for piece in pieces]
+    if len(found) < 2 or None in found:
+        return None
+    return asked("  or  ".join(dict.fromkeys(filter(None, found))))
+
+
 def meant_among(word: str, candidates: Iterable[str]) -> str | None:
     """Ask for the one valid name that was certainly meant, else for the nearest ones."""
     names = tuple(candidates)

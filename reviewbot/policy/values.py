@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -177,7 +178,12 @@ def _no_date(
     message = f'"{text}" is not {what}'
     if not meant and as_clock(plain(text)) is not None and not text.isdigit():
         cure = "for a time of day declare hours, and ask  now: in hours NAME"
-    if len(meant) == 1:
+    if found := shape(r"(\d{4})-(\d\d)-(\d\d)").fullmatch(text):
+        year, month, day = map(int, found.groups())
+        last = monthrange(year, month)[1] if 1 <= month <= 12 and year else 0
+        message = f"there is no month {month}" if not last else f"that month has {last} days"
+        meant = meant if not last else (f"{text[:8]}{min(max(day, 1), last):02}",)
+    elif len(meant) == 1:
         return _misread("P101", message, text, at, write=meant[0])
     cure = f"did you mean  {'  or  '.join(meant)}  ?" if meant else cure
     return _misread("P101", message, text, at, cure=cure)

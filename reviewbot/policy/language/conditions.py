@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
+from reviewbot.policy.language.declared import declared_name
+from reviewbot.policy.language.expressions import lines_of
 from reviewbot.policy.language.grammar import CONDITION, PATTERN, RULE
 from reviewbot.policy.language.hints import (
     misread_test,
@@ -16,6 +18,7 @@ from reviewbot.policy.language.hints import (
     refuse_named,
     refuse_range,
     see_facts,
+    warn_country,
 )
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
@@ -53,6 +56,8 @@ def read_all(
     """Read a mapping of which every line must hold."""
     if what == "when:" and _no_lines(reading, tree):
         return None
+    if isinstance(tree, Scalar) and _expression(reading, tree, what, inside_check):
+        return None
     mapping = reading.mapping(tree, what, "a fact, a colon and a test, one a line")
     if mapping is None:
         return None
@@ -81,9 +86,50 @@ def read_all(
     return AllOf(parts=tuple(parts), span=mapping.span)
 
 
+def _expression(reading: Reading, scalar: Scalar, what: str, inside_check: bool) -> bool:
+    """Report a condition as other tools write it, in one line; whether it was one."""
+    facts = ATTEMPT_FACTS if inside_check else reading.facts
+    found = None if scalar.broken else lines_of(reading, scalar.value, facts)
+    if found is None:
+        return False
+    lines, is_any = found
+    cure = f"write below it  {'  and  '.join(lines)}"
+    if is_any:
+        key = "when any:  in place of  when:" if what == "when:" else "any of:  below it"
+        cure = f"write  {key},  and below that  {'  and  '.join(f'- {line}' for line in lines)}"
+    elif not what.endswith(":"):
+        cure = f"write  {'  and below it  '.join(lines)}"
+    reading.add(
+        "P031", scalar, f"{what} takes lines, each with a fact, a colon and a test", cure=cure
+    )
+    return True
+
+
+def _of_fields(reading: Reading, tree: Sequence) -> list[str]:
+    """Tests as other tools write them, each in entries `field`, `operator` and `value`, as lines."""
+    found: list[str] = []
+    for item in tree.items:
+        values = [value for _, value in item.entries] if isinstance(item, Mapping) else []
+        texts = [value.value for value in values if isinstance(value, Scalar)]
+        said = lines_of(reading, " ".join(texts), reading.facts) if len(texts) in (2, 3) else None
+        if said is None or len(texts) != len(values):
+            return []
+        found += said[0]
+    return found
+
+
 def _no_lines(reading: Reading, tree: Tree | None) -> bool:
     """Report what stands below `when:` in place of lines; whether something does."""
     if isinstance(tree, Sequence) and tree.items:
+        if lines := _of_fields(reading, tree):
+            cure = f"write below it  {'  and  '.join(lines)}"
+            reading.add(
+                "P031",
+                first_line(tree.span),
+                "a test is one line: a fact, a colon and what it must be",
+                cure=cure,
+            )
+            return True
         message = "all lines under  when:  must hold, so none of them begins with a dash"
         cure = "remove the dashes; if one of them is enough, write  when any:  in place of  when:"
         reading.add("P031", first_line(tree.span), message, cure=cure)
@@ -167,7 +213,7 @@ def _named(reading: Reading, key: Scalar, value: Tree, inside_check: bool) -> Co
         reading.add("P108", value.span, "condition:  names none", cure="delete the line")
     named: list[Named] = []
     for scalar in reading.texts(value, "condition:"):
-        name = reading.declared_name("condition", scalar)
+        name = declared_name(reading, "condition", scalar)
         found = None if name is None else reading.conditions.get(name)
         if name is not None and found is not None:
             parts = found.parts if isinstance(found, AllOf) else (found,)
@@ -262,6 +308,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
             refuse_named(reading, scalar, named)
             return None
         reading.look_at_word(scalar)
+        warn_country(reading, scalar, fact, test)
     return test
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.language.caps import OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_when_part
+from reviewbot.policy.language.declared import declared_name
 from reviewbot.policy.language.forms import with_own
 from reviewbot.policy.language.grammar import (
     ACTION_KEYS,
@@ -173,7 +174,7 @@ def read_guardrails(reading: Reading, tree: Tree | None) -> Guardrails:
 
 def _window(reading: Reading, fields: MappingReader, key: str) -> str | None:
     scalar = fields.text(key)
-    return None if scalar is None else reading.declared_name("calendar", scalar)
+    return None if scalar is None else declared_name(reading, "calendar", scalar)
 
 
 def _people_too(reading: Reading, fields: MappingReader) -> bool:

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
+from reviewbot.policy.language.declared import declared_name, undeclared
 from reviewbot.policy.language.grammar import CONDITION, RULE
-from reviewbot.policy.language.meant import Meant, meant_test, meant_value
+from reviewbot.policy.language.meant import meant_test, meant_value
+from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.spoken import STARTS, as_moment
 from reviewbot.policy.language.synonyms import ACTIONS, FACTS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.locales import territory_named
 from reviewbot.policy.model import FactTest
 from reviewbot.policy.notations import as_duration, as_number, as_percent, plain
+from reviewbot.policy.operators import OneOf
 from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
     asked,
@@ -48,6 +52,8 @@ def _with_more(
         return None
     joined = rest.partition(" ")
     if joined[0] in ("or", "and", "oder", "und", "/", "|", "+", "&", "then"):
+        if what != "then:":
+            return f"{what}  takes one action", f"did you mean  {action}  ?"
         return (
             "one rule does one thing",
             f"write  {action}  here, and a rule of its own for the other",
@@ -102,6 +108,7 @@ def refuse_action(
             None,
         )
         under = f"write  expect never: {denied}" if what == "expect:" else None
+        under = f"write  then: {denied}" if what == "then: of never:" else under
     elif word in set(Action):
         action = Action(word)
         other = action.writes and action not in ACTIONS_OF[reading.review]
@@ -253,11 +260,13 @@ def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, sta
     """Report a list or a pattern that is not declared, with the one that was meant."""
     meant = meant_test(reading, scalar.value, fact)
     if meant is None:
-        reading.declared_name(kind, scalar, start)
+        declared_name(reading, kind, scalar, start)
         return
     names = reading.declared.get(kind, ())
     cure = meant.cure or (
-        f"the policy has {listed(names, 'and')}" if names else f"the policy has no {kind}s"
+        f"the policy has {listed(names, 'and')}"
+        if names
+        else undeclared(reading, kind, scalar.value[start:])
     )
     if shape(r".*\b(?:until|till|bis) .*\d.*").fullmatch(scalar.value):
         cure = "a date belongs to an entry of the list, as its  until:"
@@ -311,6 +320,18 @@ _SURE: dict[FactType, tuple[float, float]] = {
     FactType.SCORE: (0.0, 1.0),
     FactType.SHARE: (0.0, 1.0),
 }
+
+
+def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> None:
+    """Warn of a country by its name: the API tells two letters, so nothing would equal it."""
+    if not fact.name.endswith(".country"):
+        return
+    for value in (str(value) for value in test.values):
+        code = territory_named(value)
+        if len(value) != 2 or code is not None:
+            message, cure = f'"{value}" is not how a country is told', "countries have two letters"
+            under = None if code is None else f"did you mean  {code}  ?"
+            reading.warn("P315", scalar.span, message, under=under, cure=cure)
 
 
 def refuse_range(reading: Reading, scalar: Scalar, fact: Fact, value: float) -> None:

@@ -6,6 +6,8 @@ from reviewbot.policy.ladder import LIVE, SHADOW, Stage
 from reviewbot.policy.language.grammar import STAGE
 from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
+from reviewbot.policy.notations import as_count, as_duration, as_number, as_share
+from reviewbot.policy.operators.phrases import COMPARISONS, begins
 from reviewbot.policy.values import Misread, read_count, read_duration, read_share
 
 _AGREEING = " decisions agreeing"
@@ -56,11 +58,14 @@ def read_step(text: str, at: int) -> float:
 
 def _promotion(text: str, at: int) -> tuple[int | None, float | None]:
     if not text.endswith(_AGREEING):
-        if "decision" in text:
+        number = as_count(text)
+        if number is None and "decision" in text:
+            number = as_number(text.split(" ")[0]) or "200"
+        if number is not None and as_duration(text) is None:
             message = "a number of decisions is written with  decisions agreeing"
-            number = text.split(" ")[0]
-            cure = f"write it as  {number if number.isdecimal() else 200}{_AGREEING}"
-            raise Misread("P134", message, at, at + len(text), cure=cure)
+            under = f"did you mean  {number}{_AGREEING}"
+            under += f"  or  {number}d  ?" if text == number else "  ?"
+            raise Misread("P134", message, at, at + len(text), under=under)
         return None, read_duration(text, at)
     count = read_count(text.removesuffix(_AGREEING), at)
     if count < 1:
@@ -72,8 +77,9 @@ def _promotion(text: str, at: int) -> tuple[int | None, float | None]:
 
 def _demotion(text: str, at: int) -> float:
     if not text.startswith(_MORE):
-        message, cure = "it is written with  more than", "write it as  more than 5%"
-        raise Misread("P134", message, at, at + len(text), cure=cure)
+        bound = begins(text, COMPARISONS)
+        under = f"write  more than {as_share(bound[2] if bound else text) or '5%'}"
+        raise Misread("P134", "it is written with  more than", at, at + len(text), under=under)
     share = read_share(text.removeprefix(_MORE), at + len(_MORE))
     if share >= 1:
         message = "more than all of them are never overruled"

@@ -21,7 +21,8 @@ LISTS = frozenset({"rules", "tests", "when any", "any of", "none of"})
 """Keys under which each entry begins with a dash."""
 _OPENS = (
     "rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
-    "when any,any of,none of,any check,every check,no check,over time,applies to"
+    "when any,any of,none of,any check,every check,no check,over time,applies to,unless,pause disputes when,"
+    "pause approvals when"
 )
 OPENS = frozenset(_OPENS.split(","))
 """Keys under which more lines stand."""

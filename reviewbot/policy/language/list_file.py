@@ -89,8 +89,14 @@ class ListSheet:
             self._add("P129", spot(0, 0), "the list file is empty", cure)
             return ()
         head, *lines = rows
+        if first.strip().casefold().startswith("sep=") and len(first.strip()) < 6:
+            message = "this line is for Excel alone; the first line names the columns"
+            self._add("P129", spot(head.line, 0, len(first)), message, "delete this line")
+            return ()
         header = tuple(cell.text.casefold() for cell in head.cells)
         if not self._is_header(head, header):
+            return ()
+        if lines and self._other_signs(first, lines[0], len(header)):
             return ()
         read = [self._entry(row, header) for row in lines if row.is_sound]
         entries = tuple(entry for entry in read if entry is not None)
@@ -101,6 +107,19 @@ class ListSheet:
                 cure = "no row holds what  where:  asks for; look at the words in that column"
             self._add("P332", spot(head.line, 0), message, cure, severity=Severity.WARNING)
         return entries
+
+    def _other_signs(self, header: str, row: Row, columns: int) -> bool:
+        """Report rows with another sign between their values than the header has; whether they have."""
+        line = self._lines[row.line]
+        sign = next((sign for sign in SEPARATORS if line.count(sign) == columns - 1 > 0), None)
+        if len(row.cells) > 1 or sign is None or sign in self._separators:
+            return False
+        message = (
+            "the values of this line stand apart by another sign than the columns of the header"
+        )
+        cure = f"write the header as  {header.replace(self._separators, sign)}"
+        self._add("P129", spot(row.line, 0, len(line)), message, cure)
+        return True
 
     def _is_header(self, head: Row, header: tuple[str, ...]) -> bool:
         """Whether every column that is asked for is there once."""

@@ -168,6 +168,20 @@ def _warn_doubles(reading: Reading, entries: tuple[ListEntry, ...], what: str) -
             reading.warn("P331", entry.span, message, cure="keep one of them")
 
 
+def _file_like(file: str, files: ListFiles) -> str | None:
+    """A file beside the policy that is called nearly so: small letters, its ending, another sign for a blank."""
+    stem = file.removesuffix(".csv")
+    names = (f"{stem.replace(' ', sign).replace('_', sign)}.csv" for sign in ("_", "-", " "))
+    for name in (f"{stem}.csv", *names):
+        for tried in (name, name.casefold()):
+            try:
+                files.text(tried)
+            except (OSError, UnicodeDecodeError):
+                continue
+            return tried
+    return None
+
+
 def _from_file(
     reading: Reading, what: str, scalar: Scalar, wanted: WantedRows, files: ListFiles
 ) -> tuple[ListEntry, ...]:
@@ -184,6 +198,8 @@ def _from_file(
         except OSError as problem:
             if file.endswith((".xlsx", ".xls", ".ods", ".numbers")):
                 cure = f"save the sheet as CSV, and write  {file.rpartition('.')[0]}.csv"
+            elif near := _file_like(file, files):
+                cure = f"did you mean  {near}  ?"
             cannot += f": {problem.strerror or str(problem) or 'it cannot be read'}"
         except UnicodeDecodeError:
             cannot = f'the list file "{file}" is not UTF-8'

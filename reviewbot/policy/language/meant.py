@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
 
 from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.language.meant_texts import SEVERAL, AskedText, Meant
 from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.spoken import by_the_clock
 from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.notations import (
     as_count,
@@ -28,7 +29,7 @@ from reviewbot.policy.notations import (
     bare,
     plain,
 )
-from reviewbot.policy.operators import MOMENT_WORDS, read_test
+from reviewbot.policy.operators import MOMENT_WORDS
 from reviewbot.policy.operators.phrases import (
     ABOUT,
     BEHIND,
@@ -36,30 +37,13 @@ from reviewbot.policy.operators.phrases import (
     IN_HOURS,
     IS,
     NOT,
-    NOT_TEXTS,
     OPPOSITES,
     SOME,
-    TEXTS,
     begins,
     ends,
     is_nothing,
 )
-from reviewbot.policy.text_forms import fold, nearest, only_cure, shape
-from reviewbot.policy.values import Misread
-
-
-class Meant(NamedTuple):
-    """What to write in place of a text; `sure` where it can have meant nothing else.
-
-    `why` says what is wrong where that is known better than by the reader that refused it; `cure` is
-    what to do where no single value says it.
-    """
-
-    text: str
-    sure: bool = True
-    why: str | None = None
-    cure: str | None = None
-
+from reviewbot.policy.text_forms import nearest, only_cure, shape
 
 _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.COUNT: as_count,
@@ -69,12 +53,12 @@ _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.DURATION: as_duration,
 }
 _ORDERED = (*_NUMBERS, FactType.MOMENT)
-_ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
 _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
 _NEAR_SCORE = Decimal("0.05")
-_SEVERAL = " or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
 _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
+_OF_WHAT = r"(.*\d.*?),? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?"
+"""A number with words behind it that its fact says already."""
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
 
 
@@ -82,12 +66,15 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
     """Find the test that a text was probably meant as; None where none comes to mind."""
     if len(text) > 300:
         return None
+    calendars = reading.declared.get("calendar", ())
+    if fact.name == "now" and (by_clock := by_the_clock(text, calendars)) is not None:
+        return Meant(by_clock[0], sure=False, why=by_clock[1], cure=by_clock[2])
     asked = _Asked(reading, fact)
     tidy = bare(plain(text)) if fact.type is not FactType.TEXT else plain(text)
     meant = asked.text(tidy) if fact.type is FactType.TEXT else asked.typed(tidy)
     if isinstance(meant, Meant):
         return meant
-    if meant is None or meant == text or not asked.is_test(meant):
+    if meant is None or meant == text or not all(map(asked.is_test, meant.split("  or  "))):
         return None
     return Meant(meant, asked.sure, asked.why)
 
@@ -103,23 +90,8 @@ def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
     return Meant(value, asked.sure)
 
 
-class _Asked:
-    """One text being taken apart for one fact."""
-
-    def __init__(self, reading: Reading, fact: Fact) -> None:
-        self.reading = reading
-        self.fact = fact
-        self.sure = True
-        self.why: str | None = None
-
-    def is_test(self, text: str) -> bool:
-        """Whether a text is a test that this fact takes."""
-        try:
-            test = read_test(text, self.fact, self.reading.zone)
-        except Misread:
-            return False
-        name = test.refers()
-        return name is None or name[1] in self.reading.declared.get(name[0], ())
+class _Asked(AskedText):
+    """One text being taken apart for one fact: a number, a moment, a choice, or what `AskedText` reads."""
 
     # Numbers, moments, choices ---------------------------------------------------------------
 
@@ -171,7 +143,7 @@ class _Asked:
         if self.fact.type is not FactType.MOMENT:
             return None
         found = begins(text, IN_HOURS)
-        name = self._named("calendar", found[2] if found else text, closely=found is None)
+        name = self.named("calendar", found[2] if found else text, closely=found is None)
         return None if name is None else f"in hours {name}"
 
     def _about(self, text: str, _: int) -> str | None:
@@ -289,7 +261,7 @@ class _Asked:
     def _several(self, text: str, *, exactly: bool = False) -> str | None:
         """`a or b`, `a, b` and `a | b` as `[a, b]`; `exactly` where none of them is a guess."""
         inner = text.removeprefix("[").removesuffix("]").strip()
-        joints = f"{_SEVERAL}|/" if self.fact.type is FactType.CHOICE else _SEVERAL
+        joints = f"{SEVERAL}|/" if self.fact.type is FactType.CHOICE else SEVERAL
         pieces = [piece for piece in shape(joints).split(inner) if piece]
         values, turned = [], 0
         for piece in pieces if 1 < len(pieces) <= 50 else ():
@@ -325,6 +297,9 @@ class _Asked:
     def _number(self, text: str) -> str | None:
         kind = self.fact.type
         number = _NUMBERS[kind](text)
+        if number is None and (found := shape(_OF_WHAT).fullmatch(text)):
+            self.sure = False
+            return self._number(found.group(1))
         if kind is FactType.COUNT and "." in text:
             self.sure = False
         if kind is FactType.SCORE and number and as_percent(text) is None and number != text:
@@ -347,154 +322,3 @@ class _Asked:
         near = sure or meaning(text, VALUES, values) or next(iter(nearest(text, values)), None)
         self.sure = self.sure and sure is not None
         return near
-
-    # Texts -----------------------------------------------------------------------------------
-
-    def text(self, text: str) -> Meant | str | None:
-        """Read a test of a text."""
-        negated = False
-        found = begins(text, NOT_TEXTS)
-        if found is None and (turned := begins(text, NOT)) and turned[2]:
-            negated, text = True, turned[2]
-        while found is None and (is_so := begins(text, IS)) and is_so[2]:
-            text = is_so[2]
-        if is_nothing(text) or text in ("known", "unknown"):
-            return "known" if negated is (text != "known") else "unknown"
-        negated = negated or found is not None
-        found = found or begins(text, TEXTS)
-        if found is None:
-            return self._plain_texts(text, negated)
-        words, _, rest = found
-        return self._with_words(words, rest, negated) if rest else None
-
-    def _with_words(self, words: str, rest: str, negated: bool) -> Meant | str | None:
-        if words == "in list":
-            return self._in_lists(rest, negated)
-        if words == "matches pattern":
-            return self._pattern(rest, negated)
-        return self._words_inside(words, rest, negated)
-
-    def _pattern(self, rest: str, negated: bool) -> Meant | str:
-        name = self._named("pattern", rest)
-        if name is not None:
-            return f"{'not ' * negated}matches pattern {name}"
-        self.sure = False
-        return self._words_inside("contains", rest.strip("/"), negated)
-
-    def _words_inside(self, words: str, rest: str, negated: bool) -> Meant | str:
-        for word in ("the word ", "the text ", "any of ", "one of ", "either "):
-            rest = rest[len(word) :] if rest.casefold().startswith(word) else rest
-        rest = rest.strip("*%/ []").strip("\"'*%") if "%" in rest else rest.strip("* []")
-        pieces = _unquoted(rest, " or | oder |, ?| ?[|]{1,2} ?")
-        no = "not " * negated
-        if len(pieces) == 1:
-            if rest.strip("\"'") != rest:
-                self.why = "quotes inside a test belong to the text that is looked for"
-            return f"{no}{words} {pieces[0]}"
-        lines = [f"{self.fact.name}: {words} {piece}" for piece in pieces]
-        return self._lines(lines, negated, "one test looks for one text")
-
-    def _lines(self, lines: list[str], negated: bool, why: str) -> Meant:
-        """Several tests of one fact: they stand in a list of their own."""
-        group = "none of" if negated else "any of"
-        return Meant(
-            "",
-            why=why,
-            cure=f"write  {group}:  and below it, one a line:  {',  '.join(f'- {line}' for line in lines)}",
-        )
-
-    def _in_lists(self, rest: str, negated: bool) -> Meant | str | None:
-        pieces = _unquoted(rest, _SEVERAL)
-        names = [self._named("list", piece, closely=True) for piece in pieces]
-        if len(pieces) > 1 and not all(names) and not negated:
-            return self._lists_and_others(pieces)
-        if len(pieces) == 1 or not all(names):
-            name = self._named("list", rest)
-            if name is not None:
-                return f"{'not ' * negated}in list {name}"
-        if len(pieces) > 1 and all(names):
-            lines = [f"{self.fact.name}: in list {name}" for name in names]
-            return self._lines(lines, negated, "one test asks one list")
-        if not self.reading.declared.get("list"):
-            values = f"[{', '.join(pieces)}]" if len(pieces) > 1 else pieces[0]
-            return f"{'not ' * negated}{values}"
-        return None
-
-    def _lists_and_others(self, pieces: list[str]) -> Meant | None:
-        """`in list a and not in list b`: the second stands under a key of its own."""
-        asked = {False: list[str](), True: list[str]()}
-        for piece in pieces:
-            found = begins(piece, NOT_TEXTS) or begins(piece, NOT)
-            rest = found[2] if found else piece
-            words = begins(rest, TEXTS)
-            name = self._named("list", words[2] if words else rest, closely=True)
-            if name is None:
-                return None
-            asked[found is not None].append(f"{self.fact.name}: in list {name}")
-        if not asked[True] or len(asked[False]) != 1:
-            return None
-        lines = ",  ".join(f"- {line}" for line in asked[True])
-        cure = f"write  {asked[False][0]}  and below it  none of:  with  {lines}"
-        return Meant("", why="one test asks one list", cure=cure)
-
-    def _plain_texts(self, text: str, negated: bool) -> str | None:
-        no = "not " * negated
-        if name := self._named("list", text, closely=True):
-            return f"{no}in list {name}"
-        if (inside := self._wild(text)) is not None:
-            return f"{no}{inside}"
-        pieces = [piece for piece in _unquoted(text.strip("[]"), _SEVERAL) if piece]
-        if len(pieces) == 1:
-            return f"{no}{pieces[0]}"
-        self.why = "several values stand in brackets, with commas"
-        stripped = [(begins(piece, NOT) or ("", "", piece))[2] for piece in pieces]
-        no = no or "not " * (len(pieces) > 1 and all(begins(piece, NOT) for piece in pieces))
-        return f"{no}[{', '.join(stripped)}]" if pieces else None
-
-    def _wild(self, text: str) -> str | None:
-        """`*promo*`, `%promo`, `/promo/`."""
-        if len(text) > 2 and text[0] == text[-1] == "/":
-            self.sure = False
-            return f"contains {text[1:-1]}"
-        text = text.replace("%", "*")
-        inner = text.strip("*").strip()
-        if "*" not in (text[0], text[-1]) or not inner:
-            return None
-        if text[0] == text[-1]:
-            return f"contains {inner}"
-        return f"{'ends with' if text[0] == '*' else 'starts with'} {inner}"
-
-    def _named(self, kind: str, text: str, *, closely: bool = False) -> str | None:
-        """The declared list or pattern that words mean; `closely` where they may mean no name at all."""
-        names = self.reading.declared.get(kind, ())
-        word = bare(text)
-        for article in _ARTICLES:
-            word = word.removeprefix(article)
-        for end in (" list", " liste", " lists", "list", "liste"):
-            word = word.removesuffix(end) if len(word) > len(end) + 2 else word
-        same = next((name for name in names if fold(name) == fold(word)), None)
-        if same is not None:
-            return same
-        if kind == "list" and (of_file := self._by_file(fold(word))) is not None:
-            return of_file
-        stem = word.rpartition(".")[0] if word.casefold().endswith(".csv") else word
-        if closely:
-            return None
-        sure = only_cure(stem, names)
-        near = sure or next(iter(nearest(stem, names)), None)
-        near = near or next((name for name in names if fold(name) in fold(word)), None)
-        self.sure = self.sure and sure is not None
-        return near
-
-    def _by_file(self, word: str) -> str | None:
-        """The list that is read from a file of this name."""
-        for named in self.reading.lists.values():
-            file = fold(named.file or "")
-            if file and word in (file, file.rpartition(".")[0]):
-                return named.name
-        return None
-
-
-def _unquoted(text: str, joints: str) -> list[str]:
-    """Split what stands between joints, each without its quotes."""
-    return [piece.strip().strip("\"'").strip() for piece in shape(joints).split(text)]

@@ -11,7 +11,7 @@ from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.forms import ENTRIES, LINES, kind_of, only_text, with_own
 from reviewbot.policy.language.grammar import DECLARED, GrammarSection
-from reviewbot.policy.language.synonyms import KEYS, meaning
+from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.locales import ENGLISH
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
@@ -19,6 +19,7 @@ from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import (
     asked,
     did_you_mean,
+    fold,
     is_name,
     letter_name,
     listed,
@@ -48,6 +49,8 @@ _KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
 
 Name = tuple[str, str]
 """(kind, name)."""
+_MOST_WORDS = 3
+"""No key of the language has more words."""
 _CUT = "the # and what follows was read as a comment; "
 
 
@@ -75,6 +78,8 @@ class Reading:
         self.owner: Name | None = None
         """What has a name of its own and is being read."""
         self.findings: list[Finding] = []
+        self.missed: set[Name] = set()
+        """Names that were reported as not declared, by kind."""
 
     @property
     def facts(self) -> dict[str, Fact]:
@@ -279,24 +284,6 @@ class Reading:
         self.uses.setdefault(self.owner, set()).add((kind, name))
         return True
 
-    def declared_name(self, kind: str, scalar: Scalar, start: int = 0) -> str | None:
-        """Check that a text from `start` on is a name that is declared."""
-        name = scalar.value[start:]
-        if self.uses_declared(kind, name):
-            return name
-        names = self.declared.get(kind, ())
-        cure = f"the policy declares no {_PLURALS.get(kind, f'{kind}s')}"
-        if names:
-            cure = f"a name from  {_PLURALS.get(kind, f'{kind}s')}:  stands here; the policy has {listed(names, 'and')}"
-        self.add(
-            "P023",
-            (scalar, start, len(scalar.value)),
-            unknown(kind, name),
-            among=names,
-            cure=cure if len(names) <= 12 else None,
-        )
-        return None
-
     # Mappings and lists ----------------------------------------------------------------------
 
     def section(
@@ -329,7 +316,8 @@ class Reading:
             self.empty(tree, what)
             return
         message = f"{what} takes {wanted}, not {kind_of(tree)}"
-        cure = f"write below it  {example}"
+        is_entry = what in ("a rule", "a test", "a statement") or what.startswith("an entry")
+        cure = f"write  - {example}" if is_entry else f"write below it  {example}"
         if isinstance(tree, Sequence) and wanted == LINES:
             message = f"{what} takes {wanted}, and none of them begins with a dash"
             cure = "remove the dashes"
@@ -457,6 +445,13 @@ class MappingReader:
             near = asked(meant)
         near = near or did_you_mean(key.value, names)
         cure = None if near else f"it takes {listed(names)}"
+        if not near and "then" in names:
+            word = fold(key.value)
+            cure = next(
+                (said for said, words in OF_OTHERS.items() if word in words.split(", ")), cure
+            )
+        if cure is not None and len(key.value.split()) > _MOST_WORDS:
+            cure = f"if it is a remark write  # {key.value}"
         self.reading.add("P020", key, message, under=near, cure=cure, replacement=sure)
         if meant is not None:
             self._keys[meant] = key
@@ -468,13 +463,6 @@ def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
     if tree is None:
         return ()
     return tree.items if isinstance(tree, Sequence) else (tree,)
-
-
-def unknown(kind: str, name: str) -> str:
-    """Say that a name is not declared."""
-    if kind == "calendar":
-        return f'no hours are called "{name}"' if name else "the name of the hours is missing here"
-    return f'there is no {kind} "{name}"' if name else f"the name of a {kind} is missing here"
 
 
 def _part(place: Scalar | tuple[Scalar, int, int]) -> tuple[Scalar, int, int]:

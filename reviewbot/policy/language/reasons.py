@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.language.conditions import read_when_part
+from reviewbot.policy.language.declared import unknown
 from reviewbot.policy.language.grammar import LAST_TEXT, REASON_TEXT, TEXT_CASE
-from reviewbot.policy.language.reader import MappingReader, Reading, first_line, unknown
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.templates import LONGEST, read_locale, read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import Condition, Placeholder, ReasonText, Template, TextCase
-from reviewbot.policy.text_forms import did_you_mean, listed, nearest, only_cure
+from reviewbot.policy.text_forms import asked_of, did_you_mean, listed, nearest, only_cure
 
 SHORTEST = 3
 """The fewest characters of a dispute's reason, as the API states it."""
@@ -38,6 +39,10 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
         if reading.uses_declared("reason", name):
             return reading.reasons.get(name)
         names = reading.declared.get("reason", ())
+        if several := asked_of(name, names):
+            message = "one name stands here, not several"
+            reading.add("P023", tree, message, under=several)
+            return None
         if name and len(name.split()) < LEAST_WORDS:
             near = nearest(name, names)
             cure = f"a text in place of a name has at least {LEAST_WORDS} words"

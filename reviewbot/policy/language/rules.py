@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, Action
 from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.policy.language.caps import OWN, RULE_OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_any, read_when_part
+from reviewbot.policy.language.declared import declared_name
 from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.hints import refuse_action
 from reviewbot.policy.language.ladder import read_stage
@@ -139,6 +142,11 @@ def read_action(
     reading: Reading, tree: Tree | None, allowed: tuple[Action, ...], what: str = "then:"
 ) -> Action | None:
     """Read the word for an action."""
+    if isinstance(tree, Mapping) and len(tree.entries) == 1:
+        key, value = tree.entries[0]
+        said = f"{key.value} {value.value}" if isinstance(value, Scalar) else key.value
+        refuse_action(reading, replace(key, value=said), allowed, what)
+        return None
     scalar = reading.text(tree, what)
     if scalar is None:
         return None
@@ -222,7 +230,7 @@ def _act_during(reading: Reading, fields: MappingReader, then: Then | None) -> s
             f"act during:  {belongs}",
             cure="write  until: when HOURS opens",
         )
-    return reading.declared_name("calendar", scalar)
+    return declared_name(reading, "calendar", scalar)
 
 
 def _hold(reading: Reading, fields: MappingReader, then: Then | None) -> float | None:

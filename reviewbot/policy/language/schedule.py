@@ -6,8 +6,9 @@ from datetime import date
 
 from msgspec.structs import replace
 
+from reviewbot.policy.language.declared import declared_name, unknown
 from reviewbot.policy.language.grammar import HOURS
-from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more, unknown
+from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
 from reviewbot.policy.language.spoken import STARTS, as_moment, is_clock
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import (
@@ -20,7 +21,7 @@ from reviewbot.policy.model import (
     Reminder,
     WhenOpens,
 )
-from reviewbot.policy.notations import as_days, as_hours, plain
+from reviewbot.policy.notations import as_dates, as_days, as_duration, as_hours, plain
 from reviewbot.policy.text_forms import did_you_mean, listed, only_cure, shape
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
@@ -66,6 +67,10 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
             _refuse_weekdays(reading, scalar, off, has_open=tree is not None)
         elif scalar.value.startswith("in list "):
             names.extend(_closed_list(reading, scalar))
+        elif scalar.value.replace(" ", "").isalpha() and not as_dates(scalar.value):
+            message = f'"{scalar.value}" is not a date'
+            cure = f"days with a name stand in a list: write  in list {scalar.value}  here, and the days under  lists:  at the top"
+            reading.add("P101", scalar, message, cure=cure)
         elif (day := reading.read(scalar, read_date)) is not None:
             days.append(day)
     return Hours(
@@ -113,7 +118,7 @@ def _refuse_weekdays(reading: Reading, scalar: Scalar, off: str, *, has_open: bo
 def _closed_list(reading: Reading, scalar: Scalar) -> tuple[str, ...]:
     """Read `in list NAME`; every entry of such a list must be a date."""
     name = scalar.value[8:].strip()
-    if reading.declared_name("list", scalar, len(scalar.value) - len(name)) is None:
+    if declared_name(reading, "list", scalar, len(scalar.value) - len(name)) is None:
         return ()
     for entry in reading.lists[name].entries if name in reading.lists else ():
         try:
@@ -264,11 +269,27 @@ def read_reminders(
             message = "the moment stands in front of the colon, whom to remind behind it"
             reading.add("P114", key, message, under=f"write  {value.value}: {key.value}")
             continue
+        if (several := _moments(reading, key.value)) is not None and isinstance(value, Scalar):
+            written = "  and below it  ".join(f"{moment}: {value.value}" for moment in several)
+            reading.add("P114", key, "one moment stands on a line", under=f"write  {written}")
+            continue
         at = read_moment_text(reading, key)
         to = read_targets(reading, value, "whom to remind")
         if at is not None and to:
             found.append(Reminder(at=at, to=to, span=key.span))
     return tuple(found)
+
+
+def _moments(reading: Reading, text: str) -> list[str] | None:
+    """`6h and 12h before deadline` as two moments; None where it is not several."""
+    *lengths, last = shape(" and | und |, ?| & | ?/ ?").split(plain(text))
+    start = STARTS[reading.review]
+    end = as_moment(last, start, ())
+    if not lengths or end is None or as_moment(text, start, ()) is not None:
+        return None
+    words = end.partition(" ")[2]
+    found = [as_duration(length) for length in lengths]
+    return None if None in found else [*(f"{length} {words}" for length in found), end]
 
 
 _SEVERAL = " ?, ?| ?; ?| and | und | or | oder | & | / | [+] "

@@ -306,7 +306,7 @@ class LineWalk:
     def mend_inline(self) -> None:
         """What stands behind a key that more lines belong to: `rules: - name: a`, `remind: 6h …: Maria`."""
         line = self.lines[self.now]
-        key, value = parts_of(line, indent_of(line))
+        key, value = parts_of(line, behind_dashes(line, indent_of(line)))
         if key is not None and value.endswith(":"):
             self._opens_behind(line, value)
             return
@@ -443,7 +443,8 @@ class LineWalk:
 
     def next_is_deeper(self) -> bool:
         """Whether the lines below belong to this one."""
-        here = indent_of(self.lines[self.now])
+        above = self.lines[self.now]
+        here = behind_dashes(above, indent_of(above))
         for line in self.lines[self.now + 1 :]:
             if line.strip() and not line.lstrip().startswith("#"):
                 return indent_of(line) > here or (

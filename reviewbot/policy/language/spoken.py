@@ -9,12 +9,13 @@ from reviewbot.policy.notations import (
     as_clock,
     as_count,
     as_duration,
+    as_hours,
     as_money,
     as_share,
     as_when,
     plain,
 )
-from reviewbot.policy.operators.phrases import COMPARISONS, begins
+from reviewbot.policy.operators.phrases import COMPARISONS, IN_HOURS, NOT, begins
 from reviewbot.policy.text_forms import fold, nearest, shape
 
 _END = "before deadline"
@@ -77,9 +78,30 @@ def is_clock(text: str) -> bool:
     return as_clock(said) is not None and not said.isdigit()
 
 
+def by_the_clock(text: str, calendars: Iterable[str]) -> tuple[str, str, str | None] | None:
+    """Days or times of day asked of `now`: what may be meant, what is wrong, and the hours to declare."""
+    said = plain(text)
+    for phrases in (NOT, IN_HOURS, COMPARISONS):
+        said = found[2] if (found := begins(said, phrases)) else said
+    opens = "00:00-06:00" if fold(said) in _NIGHT.split(",") else as_hours(said)
+    if opens is None and not is_clock(said):
+        return None
+    why = "days and times of day are asked by the name of hours"
+    names = [f"in hours {name}" for name in calendars]
+    if names and opens is not None and opens.endswith(" 00:00-24:00"):
+        return "  or  ".join((*names[:2], f"not {names[0]}")), why, None
+    opens = opens or f"{as_clock(fold(said))}-24:00"
+    spec = opens if opens[0].isalpha() else f"mon-sun {opens}"
+    cure = f"write  hours:  at the top, below it a name, and below that  open: {spec};"
+    return "", why, f"{cure}  then here  in hours  and the name"
+
+
+_NIGHT = "night,at night,nights,nacht,nachts,in der nacht"
+
+
 def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     """Write a cap of `money`, a `count` or a `share` as a policy does; whether nothing in it is a guess."""
-    said = fold(plain(text)).strip(" .;").replace("calendar day", "kalendertag")
+    said = fold(plain(text)).strip(" .;!?…").replace("calendar day", "kalendertag")
     after = ""
     one = shape(
         r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"

@@ -70,7 +70,7 @@ def _actions(reading: Reading, fields: MappingReader) -> tuple[Action, ...]:
     found = []
     fields.get("then", f"it takes {listed(deeds)}")
     for scalar in fields.texts("then"):
-        action = read_action(reading, scalar, allowed)
+        action = read_action(reading, scalar, allowed, "then: of never:")
         if action is not None and not is_deed(action):
             message = f"{action}  does nothing over there that a statement could forbid"
             cure = f"a statement is about {listed(deeds)}"

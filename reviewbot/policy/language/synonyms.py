@@ -75,7 +75,7 @@ when: if, wenn, falls, where, condition, conditions, bedingung, match, matches, 
 when any: wenn eines, if any, any, or, oder, when one, when or, any of
 always: immer, everything, default, otherwise, else
 unless: außer, except, but not, if not, wenn nicht
-then: action, do, dann, aktion, tun, result, decision, so
+then: action, actions, steps, do, dann, aktion, tun, result, decision, so, outcome, effect, perform
 reason: grund, begründung, text, message, because, nachricht, reasons
 to: assignee, assign to, an, who, person, whom, für, ask, send to
 question: frage, ask, text, message
@@ -83,7 +83,7 @@ until: expires, expiry, expire, expires on, valid until, valid to, end, ends, en
 because: warum, why, weil, begründung, reason, grund
 act during: during, hours, während, nur während, only during, act in, time, when open, zeiten
 hold: delay, cooldown, cool down, seal, grace, grace period, hold for, zurückhalten, wartezeit
-stage: ladder, steps, phase, canary, stufe
+stage: ladder, phase, canary, stufe
 promote after: promote, promote when, climb after
 demote when overruled: demote, demote when, demote after
 rollout: share, percentage, sample, anteil
@@ -120,6 +120,15 @@ platform: platforms, plattform, network
 saved account id: accounts, account, konten, konto
 """.replace("saved account id:", "saved_account_id:")
 )
+
+OF_OTHERS = {
+    "delete it: rules are asked from top to bottom, and the first that matches decides": "priority, prio, weight, order,"
+    " rank, salience, position, precedence, reihenfolge, priorität, gewicht, stop, break, final, last, terminal, continue,"
+    " exit, stopp, next, goto",
+    "to keep a rule without effect write  shadow: yes": "enabled, active, disabled, off, on, aktiv, inaktiv, deaktiviert,"
+    " paused, pause, draft, status, state",
+}
+"""What is said of keys that rules have in other tools and need not here."""
 
 FACTS = _table("""
 task.times_disputed: disputes, disputed, disputed before, dispute count, times sent back, rejections, number of disputes, ablehnungen, anzahl ablehnungen, times rejected, times disputed

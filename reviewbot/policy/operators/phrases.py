@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from reviewbot.policy.notations import is_expression
+
 COMPARISONS = {
     "at least": ">=,=>,≥,⩾,min.,mind.,gte,at least,at the least,not lower than,not smaller than,no lower than,"
     "upwards of,starting from,starting with,nicht kleiner als,atleast,al least,a minimum of,minimum of,minimum,min,no less"
@@ -156,8 +158,10 @@ def swallowed(text: str) -> str | None:
 
 def _wild(text: str) -> str | None:
     """The sign with which other tools say that any text may stand there."""
-    if len(text) > 2 and text[0] == text[-1] and text[0] in "%/":
-        return text[0]
+    if len(text) > 2 and text[0] == text[-1] == "%":
+        return "%"
+    if is_expression(text):
+        return text
     if text.casefold().startswith("like ") and "%" in text:
         return "like"
     return "*" if len(text) > 1 and "*" in (text[0], text[-1]) else None

@@ -1,0 +1,50 @@
+"""Names that a policy gives to lists, hours, patterns, conditions and reasons, where others ask for them."""
+
+from __future__ import annotations
+
+from reviewbot.policy.language.grammar import DECLARED
+from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.notations import as_hours
+from reviewbot.policy.text_forms import asked_of, fold, is_name, listed
+
+
+def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -> str | None:
+    """Check that a text from `start` on is a name that is declared."""
+    name, names = scalar.value[start:], reading.declared.get(kind, ())
+    if reading.uses_declared(kind, name):
+        return name
+    if not names and (kind, name) in reading.missed:
+        return None  # a section that is not there is one mistake
+    reading.missed.add((kind, name))
+    cure, several = undeclared(reading, kind, name), asked_of(name, names)
+    opens = as_hours(name) if kind == "calendar" else None
+    if names and opens is not None and fold(name) not in map(fold, names):
+        # Weekends are near to weekdays in their letters alone.
+        cure += f"; for others write  {name}:  there, and below it  open: {opens}"
+        names = ()
+    reading.add(
+        "P023",
+        (scalar, start, len(scalar.value)),
+        "one name stands here, not several" if several else unknown(kind, name),
+        under=several,
+        among=() if several else names,
+        cure=cure if len(names) <= 12 else None,
+    )
+    return None
+
+
+def undeclared(reading: Reading, kind: str, name: str) -> str:
+    """What to do about a name that the policy does not declare."""
+    names, part = reading.declared.get(kind, ()), DECLARED[kind]
+    if names:
+        return f"a name from  {part}:  stands here; the policy has {listed(names, 'and')}"
+    below = f" and below it  {name}:" if is_name(name) else ""
+    return f"the policy has no  {part}:  yet; write it at the top{below}"
+
+
+def unknown(kind: str, name: str) -> str:
+    """Say that a name is not declared."""
+    if kind == "calendar":
+        return f'no hours are called "{name}"' if name else "the name of the hours is missing here"
+    return f'there is no {kind} "{name}"' if name else f"the name of a {kind} is missing here"
