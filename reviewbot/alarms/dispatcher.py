@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -19,14 +19,11 @@ from msgspec.structs import replace
 from reviewbot.alarms.links import link_of
 from reviewbot.alarms.mutes import ALARM_TOPIC, Muting
 from reviewbot.alarms.routing import Routes, messages_of
+from reviewbot.core.pipeline import Events
 from reviewbot.domain.alarm import EACH_TIME, Alarm, AlarmKind, Message, Urgency
 from reviewbot.domain.errors import LedgerError
 from reviewbot.ports.ledger import Ledger, LogNote
 from reviewbot.ports.queue import Clock, Delivery, Letter, Post
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import Events
-
 
 TOPIC = ALARM_TOPIC
 """The topic of the log under which the marks stand, by kind."""

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from reviewbot.core import guard_state
-from reviewbot.core.guard_state import GuardState
+from reviewbot.core.context import BotContext
+from reviewbot.core.guard_state import GuardState, HeldBack
 from reviewbot.core.notifier import Notifier
+from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.review import is_account, things
 from reviewbot.domain.text import format_moment
+from reviewbot.foresight.future import Future
 from reviewbot.foresight.gather import Foreseen, Outlook
 from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker
 from reviewbot.safety import pauses as pauses_module
-
-if TYPE_CHECKING:
-    from reviewbot.core.context import BotContext
-    from reviewbot.core.guard_state import HeldBack
-    from reviewbot.core.pipeline import ReviewPipeline
-    from reviewbot.foresight.future import Future
-
 
 NAMED = 20
 """Tasks that a sentence's facts name; the rest is counted."""

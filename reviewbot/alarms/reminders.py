@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -35,11 +35,9 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import format_moment
 from reviewbot.foresight.gather import Foreseen
 from reviewbot.policy.engine.calendar import Resolver, calendars_of, resolver
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.model import Reminder
 from reviewbot.ports.ledger import Ledger, Logged, OpenRound
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
 
 T = TypeVar("T")
 STAGES = (

@@ -9,23 +9,18 @@ them. They are written there only where a policy asks for them.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
-from reviewbot.core.pipeline import CheckerTry
+from reviewbot.core.pipeline import CheckerTry, ReviewPipeline
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.review import Evidence, ReviewKind
 from reviewbot.domain.task import PLATFORMS, Timeline
 from reviewbot.domain.text import iso, parse_iso
 from reviewbot.policy.facts import Fleet
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import Ledger, LogNote, Memory
 from reviewbot.ports.queue import Clock
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import ReviewPipeline
-    from reviewbot.ports.ledger import LogNote, Memory
-
 
 Tries = dict[tuple[str, datetime], CheckerTry]
 """The tries by task and moment."""

@@ -6,23 +6,20 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from reviewbot.core.pipeline import Events
 from reviewbot.core.proportion import at_least, clustered_at_least, wilson
+from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import Action, Mode
 from reviewbot.domain.errors import Halted
+from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.engine.judge import Judge, Pauses
 from reviewbot.policy.facts import NO_FLEET, Fleet
 from reviewbot.ports.ledger import Ledger, LogNote
 from reviewbot.ports.queue import Clock
-
-if TYPE_CHECKING:
-    from reviewbot.core.verdict import Verdict
-    from reviewbot.domain.review import ReviewItem
-    from reviewbot.policy.engine.judge import Judge, Pauses
-
 
 BREAKER_TOPIC = "breaker"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,13 +17,10 @@ from reviewbot.domain.decision import State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.domain.text import parse_iso
 from reviewbot.domain.timing import Timing
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet
 from reviewbot.ports.ledger import Ending, Logged, Memory, OpenRound
 from reviewbot.ports.queue import AccountDirectory, ReviewQueue, ReviewWriter
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
-
 
 REVIEW_WINDOW = timedelta(hours=72)
 """How long the API waits for a client before silence pays (its own statement)."""

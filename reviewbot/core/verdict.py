@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,12 +12,9 @@ from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.errors import Halted
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.domain.text import safe_line
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.engine.trace import Evaluation
-
 
 NO_TRACE = b"null"
 """The trace of what no policy decided."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -39,13 +38,11 @@ from reviewbot.foresight.future import (
 from reviewbot.foresight.room import Room, Stop
 from reviewbot.foresight.way import Way, may_leave, sealed_in_log, was_left
 from reviewbot.foresight.work import Job, Worker, work_off
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.ports.ledger import Logged
 from reviewbot.safety.limits import decide_by, people_may_from
 from reviewbot.safety.pauses import Hold
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
 
 OVER = "its deadline has passed"
 NOT_COVERED = "no running policy covers it"

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
 from reviewbot.domain.review import ReviewKind
 from reviewbot.foresight.room import House, Stop
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Logged
 from reviewbot.safety.limits import FULL, REACHED, decide_by, stays_with_person
 from reviewbot.safety.pauses import Hold
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
-
 
 Paid = Literal["rule", "fallback", "silence", "left", "sent back", "acted on", "unknown"]
 """How a round ends: paid in four ways, sent back, done already, or nobody can tell."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from reviewbot.core.checks import HOUR, Tries, shares_of
 from reviewbot.core.guard_state import Trial
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import Halted
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import NO_FLEET, Fleet
 from reviewbot.ports.ledger import Limit
 from reviewbot.safety.limits import (
@@ -31,9 +32,6 @@ from reviewbot.safety.limits import (
     rule_named,
 )
 from reviewbot.safety.pauses import By
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
 
 StoppedBy = By | Literal["guardrail", "probation", "cap", "cancelled", "sealed"]
 PROBATION = f"probation: {guard_state.AN_HOUR} approvals an hour by new and changed rules"

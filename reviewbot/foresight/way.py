@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from reviewbot.domain.decision import DEADLINE, Action, Decision
 from reviewbot.foresight.future import Kept, RoundAhead
 from reviewbot.foresight.room import Stop
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.safety import seal
 from reviewbot.safety.limits import decide_by
 from reviewbot.safety.pauses import Hold
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
 
 
 @dataclass(slots=True)

@@ -15,24 +15,21 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import quote, unquote
 
 import msgspec
 
+from reviewbot.config import Settings
+from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.paths import state_folder
-from reviewbot.core.pipeline import ApiContact, ReviewPipeline, TrafficCounts
+from reviewbot.core.pipeline import ApiContact, PassSummary, ReviewPipeline, TrafficCounts
 from reviewbot.domain.decision import Mode
 from reviewbot.domain.errors import LedgerError, ReviewbotError
 from reviewbot.domain.text import known_zone, mark_of
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import DEFAULT_KEY
-
-if TYPE_CHECKING:
-    from reviewbot.config import Settings
-    from reviewbot.core.context import BotContext
-    from reviewbot.core.pipeline import PassSummary
-    from reviewbot.policy.engine.judge import Judge
 
 
 def room() -> str:

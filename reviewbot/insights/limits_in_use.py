@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from reviewbot.foresight.gather import DAY
 from reviewbot.foresight.room import Spent, room_left
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
 from reviewbot.safety.breaker import SENT
 from reviewbot.safety.limits import limits_of
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
 
 MICROS = 1_000_000
 

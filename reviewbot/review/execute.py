@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -43,14 +42,12 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Receipt, ReviewWriter
 from reviewbot.review.fetch import with_window
 from reviewbot.safety import breaker, gate, limits, seal, writes
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
 
 
 def perform(

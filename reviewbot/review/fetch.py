@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -24,14 +23,11 @@ from reviewbot.core.remote_state import lacks_its_end, waits
 from reviewbot.core.rounds import memories_of
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
+from reviewbot.policy.model import Policy
 from reviewbot.ports.ledger import Ledger, Memory, OpenRound
 from reviewbot.ports.queue import Clock, Listing, Odd
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.model import Policy
-
 
 OLDEST_EVIDENCE = 6 * 3600.0
 """Seconds that the evidence of an undecided task is kept at least."""

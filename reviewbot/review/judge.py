@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -40,13 +39,10 @@ from reviewbot.domain.errors import (
     ReviewbotError,
 )
 from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports.queue import Clock
 from reviewbot.review.fetch import evidence_for, kept_evidence
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
-
 
 DEAD_LETTER = 8
 """Failures in a row after which a person is told."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -44,6 +43,7 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Logged
 from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
@@ -59,10 +59,6 @@ from reviewbot.review.judge import (
 from reviewbot.review.recover import Recovery
 from reviewbot.safety import gate, seal
 from reviewbot.safety.limits import decide_by
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
-
 
 LOOKS = 3
 """How often one review sees a thing again before it leaves it to the next pass."""

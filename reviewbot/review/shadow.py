@@ -12,26 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from reviewbot.core.pipeline import Events, ReviewPipeline
+from reviewbot.core.pipeline import Background, Events, Judged, ReviewPipeline
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import ApiError, UsageError
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import build_facts
+from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.compare import Impact, covers
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import Ledger, LogNote
 from reviewbot.ports.queue import Clock
 from reviewbot.review.fetch import evidence_for
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import Background, Judged
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.model import Policy
-    from reviewbot.ports.ledger import Ledger, LogNote
-
 
 TOPIC = "shadow"
 """Which challengers run, by the name of their policy."""

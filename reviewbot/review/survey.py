@@ -9,21 +9,16 @@ of the most urgent tasks, in so little time that it is still fresh when its task
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from reviewbot.core.checks import checker_shares
-from reviewbot.core.pipeline import Background, LoopLimits
+from reviewbot.core.pipeline import Background, LoopLimits, ReviewPipeline
 from reviewbot.domain.errors import ApiError, KeyRefused
+from reviewbot.domain.review import ReviewItem
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.queue import Clock
 from reviewbot.review.fetch import evidence_for
 from reviewbot.review.judge import needs_evidence
 from reviewbot.safety.limits import looks_at_the_checker
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import ReviewPipeline
-    from reviewbot.domain.review import ReviewItem
-
 
 ENOUGH = 20
 """Tries of the last hour that are enough to know, and readings at most to come to know them."""

@@ -21,18 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from reviewbot.core.guard_state import BREAKER_TOPIC, ApprovalWatch, GuardPost, GuardState
 from reviewbot.domain.decision import Mode, State
 from reviewbot.domain.errors import Halted, LedgerError
 from reviewbot.domain.text import safe_line
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import Ledger, LogNote
 from reviewbot.safety import mix
-
-if TYPE_CHECKING:
-    from reviewbot.ports.ledger import Ledger, LogNote
-
 
 CONFLICTS, CONFLICT_WINDOW = 5, timedelta(minutes=10)
 """More unexpected 409 than this, within this time."""

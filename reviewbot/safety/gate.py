@@ -14,26 +14,22 @@ who that will be, and from when.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from reviewbot.core import guard_state
 from reviewbot.core.checks import fleet_again
 from reviewbot.core.guard_state import FullLimit, GuardPost, GuardState, HeldBack
-from reviewbot.core.pipeline import ReviewPipeline
+from reviewbot.core.pipeline import Background, Judged, Reviewed, ReviewPipeline
+from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import Decision, Mode, State, decision_id
 from reviewbot.domain.errors import CapReached, Halted
 from reviewbot.domain.review import ReviewItem
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts, Fleet
+from reviewbot.ports.ledger import Logged
 from reviewbot.safety import breaker, limits, mix, probation, schema_drift, second_look
 from reviewbot.safety import pauses as pauses_module
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import Background, Judged, Reviewed
-    from reviewbot.core.verdict import Verdict
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.ports.ledger import Logged
 
 
 def check(

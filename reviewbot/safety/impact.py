@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -21,19 +21,14 @@ from reviewbot.core.pipeline import Events
 from reviewbot.core.questions import open_rounds
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import PastReview, read_past, was_judged
-from reviewbot.domain.decision import CLAIMED
+from reviewbot.domain.decision import CLAIMED, Decision
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.text import iso
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.facts import Facts
 from reviewbot.policy.testing.compare import Impact, counter, covers
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import Ledger, Logged, LogNote
 from reviewbot.ports.queue import Clock
-
-if TYPE_CHECKING:
-    from reviewbot.domain.decision import Decision
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.facts import Facts
-    from reviewbot.ports.ledger import Ledger, Logged, LogNote
-
 
 TOPIC = "weighed"
 

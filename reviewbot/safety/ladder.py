@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -21,13 +21,11 @@ from reviewbot.core.pipeline import Events, ReviewPipeline
 from reviewbot.domain.alarm import EACH_TIME, AlarmKind
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import iso, parse_iso, safe_line
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.ladder import step_name
-
-if TYPE_CHECKING:
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.model import Policy, Rule
-    from reviewbot.ports.ledger import Ledger, LogNote
-    from reviewbot.ports.queue import Clock
+from reviewbot.policy.model import Policy, Rule
+from reviewbot.ports.ledger import Ledger, LogNote
+from reviewbot.ports.queue import Clock
 
 TOPIC = "stage"
 LONGEST_REASON = 300

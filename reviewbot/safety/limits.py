@@ -15,32 +15,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from reviewbot.core.guard_state import ExpectedNeed, GuardState
 from reviewbot.core.log_text import CANCELLED
+from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.core.refusals import NOTE
+from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, WRITES, Action, Decision
 from reviewbot.domain.errors import CapReached, Halted
-from reviewbot.domain.review import STATES_AN_AMOUNT
+from reviewbot.domain.review import STATES_AN_AMOUNT, ReviewItem
 from reviewbot.domain.text import format_moment
 from reviewbot.policy.engine.calendar import resolver, window_of
-from reviewbot.policy.engine.judge import Pauses, compile_pauses, fleet_facts
+from reviewbot.policy.engine.judge import Judge, Pauses, compile_pauses, fleet_facts
 from reviewbot.policy.engine.statements import FORBIDS, UNCLEAR
 from reviewbot.policy.facts import Facts, Fleet
-from reviewbot.policy.model import compares_of
+from reviewbot.policy.model import Cap, Policy, Rule, compares_of
 from reviewbot.ports.ledger import Limit, Need
 from reviewbot.safety.pauses import PAYING, SENDING_BACK
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import ReviewPipeline
-    from reviewbot.core.verdict import Verdict
-    from reviewbot.domain.review import ReviewItem
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.model import Cap, Policy, Rule
-
 
 SECONDS = {"hour": 3600.0, "day": 86_400.0, "calendar day": 86_400.0, None: 86_400.0}
 """A cap's window; a share without one looks at the last day, a calendar day is as long as it is."""

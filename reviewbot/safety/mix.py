@@ -17,16 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from reviewbot.core import guard_state
 from reviewbot.core.guard_state import MIX_BASELINE, MIX_SIGN, Mix
+from reviewbot.core.pipeline import Reviewed
 from reviewbot.domain.decision import DEADLINE, Action, State
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import Reviewed
-    from reviewbot.policy.model import Policy
-    from reviewbot.ports.ledger import Ledger, Logged, LogNote
+from reviewbot.policy.model import Policy
+from reviewbot.ports.ledger import Ledger, Logged, LogNote
 
 
 def is_first(one: Reviewed, before: Logged | None) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -24,15 +24,11 @@ from reviewbot.domain.decision import DEADLINE, Mode, decision_id
 from reviewbot.domain.errors import PolicyInvalid
 from reviewbot.domain.text import iso, parse_iso
 from reviewbot.policy.explain.summary import read_change
+from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.change import changed_rules
-from reviewbot.ports.ledger import Ledger, LogNote
+from reviewbot.ports.ledger import Ledger, LogNote, StoredPolicy
 from reviewbot.ports.queue import Clock
 from reviewbot.safety import breaker, mix
-
-if TYPE_CHECKING:
-    from reviewbot.policy.model import Policy
-    from reviewbot.ports.ledger import StoredPolicy
-
 
 TOPIC = "probation"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.guard_state import GuardState
@@ -14,20 +14,13 @@ from reviewbot.core.recorded_facts import Revisions, judge_of
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import OutOfDate, UsageError
 from reviewbot.domain.review import ReviewKind
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.change import loosened
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import Ledger, LogNote, StoredPolicy
 from reviewbot.ports.queue import Clock
 from reviewbot.safety import impact, probation
 from reviewbot.safety.probation import parsed, said_of_change
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reviewbot.core.guard_state import GuardState
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.policy.model import Policy
-    from reviewbot.ports.ledger import Ledger, LogNote, StoredPolicy
-
 
 # ------------------------------------------------------------------------------------------------
 # Acceptance: a changed policy that waits until people say that it may judge.

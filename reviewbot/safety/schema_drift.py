@@ -10,9 +10,9 @@ in mind for a day.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from reviewbot.core.guard_state import BREAKER_TOPIC, DriftSpread, GuardPost
+from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.model import (
     AllOf,
@@ -21,13 +21,10 @@ from reviewbot.policy.model import (
     Condition,
     EachAttempt,
     NoneOf,
+    Policy,
     conditions_of,
 )
 from reviewbot.safety.breaker import open_breaker
-
-if TYPE_CHECKING:
-    from reviewbot.core.pipeline import ReviewPipeline
-    from reviewbot.policy.model import Policy
 
 
 def widely_drifted(post: GuardPost, bench: ReviewPipeline) -> list[str]:

@@ -12,23 +12,19 @@ before and after the intent, and who cancels looks for the intent after their wo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from reviewbot.core.log_text import CANCELLED, SEALED
 from reviewbot.core.questions import Round, answered_in, open_rounds
+from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import DEADLINE, Decision, State
 from reviewbot.domain.errors import Halted, UsageError
 from reviewbot.domain.text import safe_line
 from reviewbot.policy.engine.templates import duration
+from reviewbot.policy.model import Policy
+from reviewbot.ports.ledger import Ledger, Logged, LogNote
 from reviewbot.safety.limits import rule_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reviewbot.core.verdict import Verdict
-    from reviewbot.policy.model import Policy
-    from reviewbot.ports.ledger import Ledger, Logged, LogNote
 
 TOPIC = "seal"
 """Who cancelled the decision on which round."""

@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from reviewbot.core import guard_state
+from reviewbot.core.guard_state import GuardPost, Mix
 from reviewbot.domain.decision import DEADLINE
-from reviewbot.ports.ledger import Ledger
+from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.safety import breaker
-
-if TYPE_CHECKING:
-    from reviewbot.core.guard_state import GuardPost, Mix
-    from reviewbot.ports.ledger import Ledger, Logged
-
 
 TOPIC = "second look"
 """The topic of the log under which the marks stand, by the id of the decision."""
