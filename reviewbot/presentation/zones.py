@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+from reviewbot.config import Settings
+from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.text import known_zone
 from reviewbot.insights.heartbeat import Running, newest_beat, running
-
-if TYPE_CHECKING:
-    from reviewbot.config import Settings
-    from reviewbot.core.recorded_facts import Revisions
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.ports.ledger import Ledger
+from reviewbot.policy.engine.judge import Judge
+from reviewbot.ports.ledger import Ledger
 
 
 class Zones:

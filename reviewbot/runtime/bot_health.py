@@ -5,27 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from reviewbot.config import Settings
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.text import safe_line
 from reviewbot.foresight.gather import REHEARSES, Bot
 from reviewbot.insights.heartbeat import Beat, Health, is_gone, newest_beat, own_beat, room
 from reviewbot.insights.status import not_used
 from reviewbot.ledger.open import is_shared, open_ledger
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.leases import Lease, Peer
+from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import ago
 from reviewbot.runtime.state_files import PauseFiles
 from reviewbot.safety import rollout
 from reviewbot.safety.pauses import Hold, holds_on, nothing_is_sent
-
-if TYPE_CHECKING:
-    from reviewbot.config import Settings
-    from reviewbot.policy.engine.judge import Judge
-    from reviewbot.ports.ledger import Ledger
-
 
 LONGEST = 300
 ADVERTISED, SHARE = 120.0, 0.8
