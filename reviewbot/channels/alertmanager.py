@@ -11,8 +11,14 @@ from typing import Any, Self
 import msgspec
 
 from reviewbot.channels.base import Clock, WebChannel
-from reviewbot.channels.causes import Cause, causes_of
-from reviewbot.channels.wording import TEMPLATES, MessageWording, lines_of, read_wording
+from reviewbot.channels.wording import (
+    TEMPLATES,
+    Cause,
+    MessageWording,
+    causes_of,
+    lines_of,
+    read_wording,
+)
 from reviewbot.domain.alarm import EACH_TIME, AlarmKind, Message
 from reviewbot.domain.text import Secret, iso, safe_line
 from reviewbot.ports.ledger import DEFAULT_KEY

@@ -10,8 +10,14 @@ import msgspec
 
 from reviewbot.channels.alertmanager import bearer
 from reviewbot.channels.base import WebChannel
-from reviewbot.channels.causes import Cause, causes_of
-from reviewbot.channels.wording import LONGEST_LINE, TEMPLATES, MessageWording, read_wording
+from reviewbot.channels.wording import (
+    LONGEST_LINE,
+    TEMPLATES,
+    Cause,
+    MessageWording,
+    causes_of,
+    read_wording,
+)
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.text import Secret, safe_line
 from reviewbot.settings_table import SettingsTable

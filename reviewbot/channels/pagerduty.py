@@ -6,8 +6,14 @@ import json
 from typing import Any, Self
 
 from reviewbot.channels.base import WebChannel
-from reviewbot.channels.causes import Cause, causes_of
-from reviewbot.channels.wording import TEMPLATES, MessageWording, lines_of, read_wording
+from reviewbot.channels.wording import (
+    TEMPLATES,
+    Cause,
+    MessageWording,
+    causes_of,
+    lines_of,
+    read_wording,
+)
 from reviewbot.domain.alarm import Message
 from reviewbot.domain.text import Secret, iso, safe_line
 from reviewbot.ports.ledger import DEFAULT_KEY

@@ -33,7 +33,7 @@ COMMANDS = {
         "publish": Lazy("policy_accept:publish", "put a policy into the ledger"),
         "accept": Lazy("policy_accept:accept", "let a changed policy run"),
         "stage": Lazy("policy_stage:stage", "where rules with a ladder stand"),
-        "watch": Lazy("policy_watch:watch", "check and test again on each save"),
+        "watch": Lazy("policy_test:watch", "check and test again on each save"),
         "lsp": Lazy("policy_lsp:lsp", "help while typing, in your editor"),
         "fmt": Lazy("policy_check:fmt", "lay policies out one way"),
         "schema": Lazy("policy_new:schema", "completion for your editor"),

@@ -23,7 +23,7 @@ from reviewbot.policy.diagnostics import Finding, Severity, apply_fixes
 from reviewbot.policy.language.formatter import UnreadableError, format_policy
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.language.yaml import MAX_BYTES
-from reviewbot.policy.lint.memory_checks import all_accounts_are_new, goes_by_our_counts
+from reviewbot.policy.lint.attempt_checks import all_accounts_are_new, goes_by_our_counts
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.check import POLL, checked
 from reviewbot.policy.testing.compare import has_limits

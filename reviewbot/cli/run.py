@@ -31,12 +31,11 @@ from reviewbot.presentation.format import counted
 from reviewbot.presentation.style import styled
 from reviewbot.review.reconcile import follow_up
 from reviewbot.runtime.bootstrap import holding, settle
+from reviewbot.runtime.chores import move_ladders, tell_week
 from reviewbot.runtime.daemon import say_pass
-from reviewbot.runtime.digest import tell_week
 from reviewbot.runtime.key_bot import KeyBot, daemon_of, hold_by, make_bot, passes
 from reviewbot.runtime.key_watch import KeyWatch
 from reviewbot.runtime.keyring import LOOK, KeyLoop, Keyring
-from reviewbot.runtime.ladders import move_ladders
 from reviewbot.runtime.liveness import INTERRUPTED, LivelyEvent, StopSignals
 from reviewbot.runtime.logging import about_key
 from reviewbot.runtime.policy_files import PolicyWatch

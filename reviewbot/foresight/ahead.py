@@ -24,7 +24,6 @@ from msgspec.structs import replace
 from reviewbot.core import refusals
 from reviewbot.core.pipeline import NEAR
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, DONE, OPEN, Action, Decision, State
-from reviewbot.foresight.answers import AnswersAhead, Stretch, answers_of, stretches
 from reviewbot.foresight.future import (
     Future,
     Kept,
@@ -36,7 +35,16 @@ from reviewbot.foresight.future import (
     with_a_person_until,
 )
 from reviewbot.foresight.room import Room, Stop
-from reviewbot.foresight.way import Way, may_leave, sealed_in_log, was_left
+from reviewbot.foresight.way import (
+    AnswersAhead,
+    Stretch,
+    Way,
+    answers_of,
+    may_leave,
+    sealed_in_log,
+    stretches,
+    was_left,
+)
 from reviewbot.foresight.work import Job, Worker, work_off
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation

@@ -41,9 +41,8 @@ from reviewbot.runtime.replicas import Holdings, LeaseKeeper, Replica, SoleHolde
 from reviewbot.runtime.state_files import PauseFiles
 from reviewbot.safety import rollout
 from reviewbot.safety.rollout import adopt
-from reviewbot.tokportal.accounts import AccountsQueue
+from reviewbot.tokportal.accounts import AccountsQueue, ApiAccountDirectory
 from reviewbot.tokportal.client import ReadApi, ReviewApi
-from reviewbot.tokportal.directory import ApiAccountDirectory
 from reviewbot.tokportal.exchange import Exchange
 from reviewbot.tokportal.rate_limit import TRIES, RateLimiter, ReadRetry, ServerTime
 from reviewbot.tokportal.tasks import ApiTaskReader, CommentsQueue

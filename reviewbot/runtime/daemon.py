@@ -23,7 +23,6 @@ from reviewbot.alarms.outages import tell_stopped
 from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events, PassSummary
-from reviewbot.core.retention import forget_old
 from reviewbot.domain.errors import (
     ApiError,
     LeaseLost,
@@ -35,8 +34,7 @@ from reviewbot.domain.errors import (
 from reviewbot.ports.ledger import CheckpointBook, Ledger
 from reviewbot.review.poll import STRETCH, Polling, undecided
 from reviewbot.review.reconcile import follow_up, reconcile_all
-from reviewbot.runtime.digest import tell_week
-from reviewbot.runtime.ladders import move_ladders
+from reviewbot.runtime.chores import forget_old, move_ladders, tell_week
 from reviewbot.runtime.liveness import (
     INTERRUPTED,
     SLICE,

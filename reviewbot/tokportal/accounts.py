@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -22,10 +22,10 @@ from reviewbot.domain.errors import (
     RateLimited,
 )
 from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.ports.queue import Listing, Odd, UnreadRow
+from reviewbot.ports.queue import AccountCard, Listing, Odd, UnreadRow
 from reviewbot.tokportal.client import ReadApi
 from reviewbot.tokportal.decode import Drift
-from reviewbot.tokportal.pagination import read_all
+from reviewbot.tokportal.pagination import PER_PAGE, read_all
 
 MOST_UNREAD = 3
 """Accounts of one list that cannot be read on their own; with more it is the API that is away."""
@@ -156,3 +156,42 @@ def rounds(bundle: AccountReview) -> int | None:
     if history is None or any(entry.type is None for entry in history):
         return None
     return sum(entry.type == "corrections_applied" for entry in history) + 1
+
+
+# ------------------------------------------------------------------------------------------------
+# Our accounts as the API lists them, for rules that ask for their names, their country, their
+# past.
+
+
+MOST_PAGES = 100
+"""Pages of the list that are read at most."""
+FINALIZED = "finalized"
+
+
+class ApiAccountDirectory:
+    """The accounts that can post (`ports.AccountDirectory`)."""
+
+    def __init__(self, api: ReadApi) -> None:
+        self._api = api
+
+    def cards(self) -> Mapping[str, AccountCard]:
+        """Read the list of accounts, page by page."""
+        found: dict[str, AccountCard] = {}
+        for number in range(1, MOST_PAGES + 1):
+            page = self._api.list_accounts(page=number)
+            for account in page.rows:
+                profile = account.profile
+                found[account.id] = AccountCard(
+                    profile.username, profile.visible_name, account.country
+                )
+            if page.size < PER_PAGE or (page.total_pages or 0) == number:
+                break
+        return found
+
+    def finalized(self, account_id: str) -> int | None:
+        """The API's own count of finalized tasks; None where the answer is about others."""
+        page = self._api.list_comments(status=FINALIZED, saved_account_id=account_id, per_page=1)
+        others = any(
+            row.saved_account_id != account_id or row.status != FINALIZED for row in page.rows
+        )
+        return None if others else page.total

@@ -13,12 +13,11 @@ from hypothesis import example, given
 
 from reviewbot.channels.alertmanager import Alertmanager, as_alert
 from reviewbot.channels.base import Channel
-from reviewbot.channels.causes import MOST, causes_of
 from reviewbot.channels.config import make_channels, read_notices
 from reviewbot.channels.ntfy import Ntfy, as_push
 from reviewbot.channels.pagerduty import PagerDuty, as_event
 from reviewbot.channels.sender import BackgroundPost
-from reviewbot.channels.wording import PLAIN
+from reviewbot.channels.wording import MOST, PLAIN, causes_of
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
 from reviewbot.domain.alarm import EACH_TIME, ENDS, AlarmKind, Message

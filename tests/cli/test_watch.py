@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from reviewbot.cli.policy_watch import changes
+from reviewbot.cli.policy_test import changes
 from reviewbot.policy import starters
 from reviewbot.runtime.policy_files import PolicyFile
 

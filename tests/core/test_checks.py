@@ -14,7 +14,7 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import KeyRefused, ServerFault
 from reviewbot.domain.task import Timeline
 from reviewbot.ledger.open import open_ledger
-from reviewbot.review import survey
+from reviewbot.review import judge as survey
 from reviewbot.review.fetch import evidence_for, look_at_all, with_memories
 from reviewbot.review.judge import needs_evidence
 from reviewbot.review.poll import Polling, poll_once

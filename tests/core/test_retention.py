@@ -6,9 +6,9 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from reviewbot.core.retention import forget_old
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import ErasureOrder
+from reviewbot.runtime.chores import forget_old
 from tests.ledger.test_erasure import SECRET, WHO, a_review, files_of
 from tests.ledger.things import after
 

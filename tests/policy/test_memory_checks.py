@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from reviewbot.policy.diagnostics import Severity
-from reviewbot.policy.lint.memory_checks import all_accounts_are_new, goes_by_our_counts
+from reviewbot.policy.lint.attempt_checks import all_accounts_are_new, goes_by_our_counts
 from tests.policy.judging import judge_of
 
 BEGAN = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)

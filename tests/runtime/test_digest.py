@@ -15,7 +15,7 @@ from reviewbot.insights.scorecard import GroundTotal, PayoutTotals, RuleScore
 from reviewbot.presentation.digest import digest_lines
 from reviewbot.review.answer import PersonAnswer, answer
 from reviewbot.review.poll import poll_once
-from reviewbot.runtime.digest import tell_week
+from reviewbot.runtime.chores import tell_week
 from reviewbot.safety.rollout import adopt
 from tests.safety.test_guards import ASK, PAY, Room, a_policy, a_room, tasks
 

@@ -18,7 +18,7 @@ from reviewbot.insights.ladder import FEWEST, Shown, due_steps
 from reviewbot.policy.ladder import LIVE, SHADOW, Stage
 from reviewbot.review.answer import PersonAnswer, answer
 from reviewbot.review.poll import poll_once
-from reviewbot.runtime.ladders import move_ladders
+from reviewbot.runtime.chores import move_ladders
 from reviewbot.safety import ladder
 from tests.fakes import START
 from tests.safety.test_guards import PAY, Room, a_policy, a_room, tasks

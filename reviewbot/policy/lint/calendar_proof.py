@@ -22,13 +22,12 @@ import msgspec
 
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
 from reviewbot.policy.engine.calendar import Calendar, calendars_of, hours_of
-from reviewbot.policy.lint.asked import COUNT
 from reviewbot.policy.lint.boxes import each_bit
 from reviewbot.policy.lint.policy_model import PolicyModel
 from reviewbot.policy.lint.solver import TRUE, Cell, TooHardError, Wish, bits
 from reviewbot.policy.lint.time_checks import offset_of
 from reviewbot.policy.lint.usual import CHECKED_BEFORE, WINDOW
-from reviewbot.policy.lint.walks import deciding
+from reviewbot.policy.lint.walks import COUNT, deciding
 from reviewbot.policy.lint.witnesses import rule_names
 from reviewbot.policy.model import AllOf, Compare, Condition, NoneOf, OpeningHours, Policy, Rule
 from reviewbot.policy.operators import InHours

@@ -16,7 +16,6 @@ import msgspec
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.engine.calendar import calendars_of
-from reviewbot.policy.lint.asked import CLOCKS, COUNT, EXISTS, clock_test, tests_asked, texts_of
 from reviewbot.policy.lint.boxes import Boxes
 from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of
 from reviewbot.policy.lint.relations import (
@@ -49,7 +48,18 @@ from reviewbot.policy.lint.solver import (
 )
 from reviewbot.policy.lint.texts import texts_like
 from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
-from reviewbot.policy.lint.walks import bare, compares_in, facts_asked, shape
+from reviewbot.policy.lint.walks import (
+    CLOCKS,
+    COUNT,
+    EXISTS,
+    bare,
+    clock_test,
+    compares_in,
+    facts_asked,
+    shape,
+    tests_asked,
+    texts_of,
+)
 from reviewbot.policy.model import (
     AllOf,
     Compare,

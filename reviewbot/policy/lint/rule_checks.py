@@ -10,10 +10,16 @@ from itertools import islice
 
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import Finding, Severity
-from reviewbot.policy.lint.asked import COUNT, EXISTS
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
 from reviewbot.policy.lint.solver import FALSE, TRUE, UNKNOWN, TooHardError, Wish
-from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding, facts_asked
+from reviewbot.policy.lint.walks import (
+    COUNT,
+    EXISTS,
+    compares_in,
+    conditions_of,
+    deciding,
+    facts_asked,
+)
 from reviewbot.policy.lint.witnesses import (
     example_words,
     realistic,

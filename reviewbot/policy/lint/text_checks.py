@@ -17,10 +17,16 @@ from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity, Span
 from reviewbot.policy.engine.calendar import hours_of
 from reviewbot.policy.engine.templates import LONGEST, SHORTEST, formatter
-from reviewbot.policy.lint.asked import KNOWN
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel
 from reviewbot.policy.lint.solver import FALSE, NOT_TRUE, TRUE, UNKNOWN, Cell, TooHardError, Wish
-from reviewbot.policy.lint.walks import compares_in, deciding, placeholders_in, sent_texts, wording
+from reviewbot.policy.lint.walks import (
+    KNOWN,
+    compares_in,
+    deciding,
+    placeholders_in,
+    sent_texts,
+    wording,
+)
 from reviewbot.policy.lint.witnesses import example_words, realistic
 from reviewbot.policy.model import Placeholder, Template, Then
 

@@ -10,11 +10,10 @@ from typing import Any
 from reviewbot.domain.text import safe_line
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
 from reviewbot.policy.engine.templates import duration, money, share, yes_no
-from reviewbot.policy.lint.asked import COUNT
 from reviewbot.policy.lint.policy_model import PolicyModel, Witness
 from reviewbot.policy.lint.solver import FALSE, TRUE, UNKNOWN, opposite, truth_of
 from reviewbot.policy.lint.usual import usual_value
-from reviewbot.policy.lint.walks import compares_in
+from reviewbot.policy.lint.walks import COUNT, compares_in
 from reviewbot.policy.model import (
     AllOf,
     Compare,
