@@ -30,7 +30,7 @@ from reviewbot.domain.errors import LedgerWentBack
 from reviewbot.domain.text import iso
 from reviewbot.ledger import statements
 from reviewbot.ledger.engine import UNREADABLE, KeyRows, LedgerEngine
-from reviewbot.ledger.mapping import POLICY, note_subject, plain_from_line
+from reviewbot.ledger.mapping import NOTE, POLICY, note_subject, plain_from_line
 from reviewbot.ledger.segments import ArchiveReader
 from reviewbot.ledger.tables import ChainLine, entry
 from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, Verification
@@ -175,7 +175,7 @@ class ChainReader:
             newest[subject] = count
             if count in heads:
                 heads[count] = head
-            if subject.startswith(_ERASED):
+            if kind == NOTE and subject.startswith(_ERASED):
                 self._take_erasure(body, seq)
         self.count, self.head = count, head
 

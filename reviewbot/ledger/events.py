@@ -82,12 +82,13 @@ def recorded(
             tries=(before.tries if before else 0) + (state is State.INTENT),
             intended_at=at if state is State.INTENT else None,
             by_person=decision.decided_by is not None,
+            decision=decision,
         )
-        body, bulk = decision_to_body(step, decision), bulk_of(decision)
+        body, bulk = decision_to_body(step), bulk_of(decision)
         text = decision_to_text(decision)
     prior = before.last if before else 0
     line = ChainLine(seq, at, state.value, decision.id, prior, body, bulk, text=text)
-    return line, decision_row(decision, seq, at, state.value, step)
+    return line, decision_row(step, seq, at, state.value, step)
 
 
 def check_step(decision: Decision, state: State, before: DecisionRow | None) -> None:

@@ -131,7 +131,7 @@ class NoteBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 to_body = msgspec.json.Encoder().encode
-_step_from_body = msgspec.json.Decoder(DecisionBody).decode
+step_from_body = msgspec.json.Decoder(DecisionBody).decode
 seen_from_body = msgspec.json.Decoder(SeenBody).decode
 _ending_from_body = msgspec.json.Decoder(Ending).decode
 _words_from_text = msgspec.json.Decoder(LineText).decode
@@ -143,10 +143,10 @@ _NO_HEAD = {"trace", "facts", *TEXTS}
 _HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in _NO_HEAD)
 
 
-def decision_to_body(step: DecisionBody, decision: Decision) -> bytes:
+def decision_to_body(step: DecisionBody) -> bytes:
     """A decision in full, without its texts (`decision_to_text`, `bulk_of`) and what is not set."""
     fields = {
-        name: value for name in _HEAD_FIELDS if (value := getattr(decision, name)) is not None
+        name: value for name in _HEAD_FIELDS if (value := getattr(step.decision, name)) is not None
     }
     return to_body(asdict(step) | {"decision": fields})
 
@@ -164,7 +164,7 @@ def note_to_text(note: str | None) -> bytes | None:
 
 def step_from_line(body: bytes, text: bytes | None) -> DecisionBody:
     """A decision's line, with its texts as far as they were not erased."""
-    step = _step_from_body(body)
+    step = step_from_body(body)
     if text is None:
         if step.by_person and step.decision is not None:
             return replace(step, decision=replace(step.decision, decided_by=ERASED))
@@ -210,9 +210,11 @@ def stored_policy(body: bytes, detail: bytes, at: int) -> StoredPolicy:
 
 
 def decision_row(
-    decision: Decision, last: int, at: int, state: str, step: DecisionBody
+    recorded: DecisionBody, last: int, at: int, state: str, step: DecisionBody
 ) -> DecisionRow:
-    """The row that a decision's newest line and its text amount to."""
+    """The row that the line in which a decision was recorded, and its newest line, amount to."""
+    decision = recorded.decision
+    assert decision is not None
     return DecisionRow(
         step.first,
         decision.id,
@@ -226,7 +228,7 @@ def decision_row(
         decision.policy,
         decision.account_id,
         decision.amount_micros,
-        int(decision.decided_by is not None),
+        int(recorded.by_person),
         state,
         at,
         step.tries,

@@ -430,7 +430,6 @@ ROWS_AFTER = (
         *columns_of(decision),
         _recorded.c.subject.label("recorded_subject"),
         _recorded.c.body.label("recorded_body"),
-        _recorded.c.text.label("recorded_text"),
         entry.c.subject.label("last_subject"),
         entry.c.kind.label("last_kind"),
         entry.c.at.label("last_at"),

@@ -23,6 +23,7 @@ from reviewbot.ledger.mapping import (
     note_subject,
     plain_from_line,
     round_subject,
+    step_from_body,
     step_from_line,
 )
 from reviewbot.ledger.tables import ChainLine, DecisionRow, RoundRow
@@ -33,6 +34,10 @@ _DECISION_WIDTH = len(DecisionRow.__struct_fields__)
 
 
 _ROUND_WIDTH = len(RoundRow.__struct_fields__)
+
+
+_AT_ONCE = 64
+"""Rows that are made at once: few enough that the processor still holds them when they are checked."""
 
 
 _BEFORE_ROUNDS = {"after_review": "", "after_task_id": "", "after_epoch": ""}
@@ -57,9 +62,9 @@ def verify(
         for columns in _pages(run, statements.ROUNDS_AFTER, _BEFORE_ROUNDS):
             _check_round(reader, archive, columns)
         for revision, seq in run(statements.ALL_POLICIES, {}):
-            take(reader, f"{POLICY}\x1f{revision}", seq, "policy", revision)
+            take(reader, f"{POLICY}\x1f{revision}", seq)
         for topic, subject, last in run(statements.ALL_NOTES, {}):
-            take(reader, note_subject(topic, subject), last, "note", f"{topic} {subject}")
+            take(reader, note_subject(topic, subject), last)
         archive.finish()
     for seq in reader.newest.values():
         reader.blame(f"line {seq} stands in the chain, but the row that should name it does not")
@@ -81,27 +86,30 @@ def _seal(run: Run) -> Seal | None:
 
 def _pages(run: Run, statement: ClauseElement, after: Mapping[str, Any]) -> Iterator[Any]:
     """All rows of a walk; each page starts after the first columns of the last row."""
-    while page := run(statement, after).fetchall():
-        yield from page
-        after = dict(zip(after, page[-1], strict=False))
+    while True:
+        found, last = run(statement, after), None
+        while some := found.fetchmany(_AT_ONCE):
+            yield from some
+            last = some[-1]
+        if last is None:
+            return
+        after = dict(zip(after, last, strict=False))
 
 
 def _check_decision(reader: ChainReader, archive: ArchiveCheck, columns: Any) -> None:
     _, name, recorded_at, last_at, *_ = row = columns[:_DECISION_WIDTH]
-    recorded_subject, *recorded_line, subject, kind, at, body, text = columns[_DECISION_WIDTH:]
+    recorded_subject, recorded_body, subject, kind, at, body, text = columns[_DECISION_WIDTH:]
     if row[-1] is not None:
-        archive.row(row[-1], name, last_at, "decision", name)
+        archive.row(row[-1], name, last_at)
         return
-    take(reader, name, last_at, "decision", name)
+    take(reader, name, last_at)
     if recorded_subject != name or subject != name:
         reader.blame(f"line {last_at}: the row of decision {name} names lines not its own")
         return
     try:
         last = step_from_line(body, text)
-        recorded = last if recorded_at == last_at else step_from_line(*recorded_line)
-        fits = recorded.decision is not None and row == msgspec.structs.astuple(
-            decision_row(recorded.decision, last_at, at, kind, last)
-        )
+        recorded = last if recorded_at == last_at else step_from_body(recorded_body)
+        fits = row == msgspec.structs.astuple(decision_row(recorded, last_at, at, kind, last))
     except UNREADABLE:
         fits = False
     if not fits:
@@ -113,9 +121,9 @@ def _check_round(reader: ChainReader, archive: ArchiveCheck, columns: Any) -> No
     subject, *lines = columns[_ROUND_WIDTH:]
     name = round_subject(review, task_id, epoch)
     if row[-1] is not None:
-        archive.row(row[-1], name, last, "round", f"{epoch} of {review} {task_id}")
+        archive.row(row[-1], name, last)
         return
-    take(reader, name, last, "round", f"{epoch} of {review} {task_id}")
+    take(reader, name, last)
     try:
         fits = subject == name and row == msgspec.structs.astuple(round_from(last, *lines))
     except UNREADABLE:

@@ -23,12 +23,14 @@ from reviewbot.ledger.chain import ChainReader, Columns, text_digest
 from reviewbot.ledger.clauses import names_of
 from reviewbot.ledger.engine import UNREADABLE
 from reviewbot.ledger.mapping import (
+    NOTE,
     SEEN,
     decision_row,
     ended_row,
     ending_from_line,
     seen_from_body,
     seen_row,
+    step_from_body,
     step_from_line,
 )
 from reviewbot.ledger.segments import (
@@ -68,9 +70,9 @@ class LiveLines:
 
     def rest(self) -> Iterator[Columns]:
         """All that come."""
-        while self._next is not None:
+        if self._next is not None:
             yield self._next
-            self._next = next(self._lines, None)
+            yield from self._lines
 
 
 class ArchiveCheck:
@@ -182,10 +184,8 @@ class ArchiveCheck:
         last, recorded = self._line(row.last, left), self._line(row.recorded, left)
         if row.archived != word or (last.subject, recorded.subject) != (name, name):
             return False
-        decision = step_from_line(recorded.body, recorded.text).decision
-        assert decision is not None
         step = step_from_line(last.body, last.text)
-        made = decision_row(decision, last.seq, last.at, last.kind, step)
+        made = decision_row(step_from_body(recorded.body), last.seq, last.at, last.kind, step)
         if row.note is None and made.note is not None:
             self._forgotten.append((last.seq, name))
             row = replace(row, note=made.note)
@@ -213,13 +213,13 @@ class ArchiveCheck:
         """A line that left, or one that somebody wrote on it since."""
         return left.get(seq) or ChainLine(*self._run(statements.LINE, {"seq": seq}).fetchone())
 
-    def row(self, word: int, subject: str, last: int, kind: str, name: str) -> None:
+    def row(self, word: int, subject: str, last: int) -> None:
         """A row that says that it left: it was looked at with its segment, where that is at hand."""
         if word in self._absent:
             self._reader.newest.pop(subject, None)
             return
         self._rows[word] += 1
-        take(self._reader, subject, last, kind, name)
+        take(self._reader, subject, last)
 
     def finish(self) -> None:
         """Say what is missing, once all rows were met."""
@@ -246,13 +246,27 @@ def _print_of(line: ChainLine) -> bytes:
     return sha256(repr(whole).encode()).digest()
 
 
-def take(reader: ChainReader, subject: str, last: int, kind: str, name: str) -> None:
+def take(reader: ChainReader, subject: str, last: int) -> None:
     """Note that a row names the newest line of its subject; what is left at the end has no row."""
     newest = reader.newest.pop(subject, None)
     if newest is None:
-        reader.blame(f"line {last}: {kind} {name} has a row, but no line in the chain")
+        reader.blame(f"line {last}: {_named(subject)} has a row, but no line in the chain")
     elif newest != last:
-        reader.blame(f"line {newest}: the row of {kind} {name} stands at line {last}, not there")
+        reader.blame(
+            f"line {newest}: the row of {_named(subject)} stands at line {last}, not there"
+        )
+
+
+def _named(subject: str) -> str:
+    """What a subject of lines is, in words."""
+    match subject.split("\x1f"):
+        case [decision]:
+            return f"decision {decision}"
+        case [review, task_id, epoch] if review != NOTE:
+            return f"round {epoch} of {review} {task_id}"
+        case [kind, *names]:
+            return f"{kind} {' '.join(names)}"
+    return subject
 
 
 def round_from(
