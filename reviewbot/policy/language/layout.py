@@ -84,7 +84,7 @@ class _Walk(LineWalk):
             return False
         if level.is_list:
             if behind == len(self.levels):
-                return self._is_value(line[column:])
+                return self._are_values(line[:column])
             return level.parent in ("rules", "tests") and self._next_entry(line, column, behind)
         opens = line.endswith(":")
         key = line[column:-1] if opens else line[column : line.find(": ", column)]
@@ -125,12 +125,19 @@ class _Walk(LineWalk):
         self.shift, self.key_column = None, column + 2
         return True
 
-    def _is_value(self, text: str) -> bool:
-        """Whether a line is a plain value behind its dash, as most of a list are."""
-        value = text[2:]
-        if text[:2] != "- " or not value.isalnum() or not value.isascii() or value in WORDS:
+    def _are_values(self, indent: str) -> bool:
+        """Pass over plain values behind their dashes, as most of a list are; whether this line is one."""
+        dash, begins, number = f"{indent}- ", len(indent) + 2, self.now
+        while number < len(self.lines) and self.lines[number].startswith(dash):
+            value = self.lines[number][begins:]
+            is_plain = value.isalnum() and value.isascii() and value not in WORDS
+            if not is_plain or number in self.tabbed:
+                break
+            number += 1
+        if number == self.now:
             return False
-        self.shift, self.key_column = None, self.levels[-1].column + 2
+        self.now = number - 1
+        self.shift, self.key_column = None, begins
         return True
 
     def _line(self, line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
@@ -83,7 +84,7 @@ class Level:
         """Note a key that stands here."""
         self.keys.append(key)
         self._of_facts = self._of_facts or (key in FACTS and key not in KEYS)
-        self._sections = tuple(section for section in self._sections if key in section)
+        self._sections = _having(self._sections, key) if key in KEYS else ()
 
     def ends_at(self, column: int, is_item: bool) -> bool:
         """Whether a line in a column ends this level."""
@@ -94,6 +95,11 @@ class Level:
         if self._of_facts:
             return key in FACTS or key in grammar.CONDITION.keys
         return any(key in section for section in self._sections)
+
+
+@cache
+def _having(sections: tuple[frozenset[str], ...], key: str) -> tuple[frozenset[str], ...]:
+    return tuple(section for section in sections if key in section)
 
 
 def indent_of(line: str, at: int = 0) -> int:

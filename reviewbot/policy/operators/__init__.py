@@ -6,6 +6,7 @@ must equal.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from reviewbot.policy.catalog import Fact, FactType, described
@@ -41,6 +42,9 @@ __all__ = [
 LONGEST_TEST = 4000
 
 
+@lru_cache(
+    maxsize=2048
+)  # while somebody types nearly every line is as it was: benchmarks/checker.py
 def read_test(text: str, fact: Fact, zone: ZoneInfo, at: int = 0) -> FactTest:
     """Read the test that a line's value is. Raises `Misread` with the words at fault."""
     if len(text) > LONGEST_TEST:
