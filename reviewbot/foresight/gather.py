@@ -22,7 +22,6 @@ from reviewbot.foresight.room import House, Spent, Stop
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, as_told
 from reviewbot.policy.testing.compare import covers
 from reviewbot.ports.ledger import Ledger, Logged, LogNote
-from reviewbot.safety.breaker import SENT
 from reviewbot.safety.ladder import Steps, steps_of
 from reviewbot.safety.limits import looks_at_the_checker
 from reviewbot.safety.pauses import Hold, holds_on
@@ -163,10 +162,9 @@ def _house(ledger: Ledger, judge: Judge, now: datetime, rounds: Iterable[RoundAh
         judge=judge,
         spent=[
             Spent(logged.intended_at, logged.decision)
-            for logged in ledger.decided(policy.name, now - DAY)
+            for logged in ledger.sent(policy.name, now - DAY)
             # What may or may not have been done takes its room where its round is followed.
             if logged.intended_at is not None
-            and logged.state in SENT
             and not (logged.state in OPEN and logged.decision.id in followed)
         ],
         trial=trial_on(ledger, policy),
@@ -195,12 +193,13 @@ def _rounds(
     found = {
         (round.sighting.review, round.sighting.task_id): round for round in open_rounds(ledger)
     }
+    known = facts_of_all(ledger, found.values())
     cancelled = cancelled_rounds(ledger)
     stages = steps_of(ledger, judges)
     for review in ACTIONS_OF:
         rounds = [
             _as_it_stands(
-                _as_recorded(ledger, round, judges, judge_of),
+                _as_recorded(round, known, judges, judge_of),
                 cancelled.get(subject(review, name, round.sighting.epoch)),
                 stages,
             )
@@ -232,8 +231,8 @@ def _as_it_stands(
 
 
 def _as_recorded(
-    ledger: Ledger,
     found: Round,
+    known: Mapping[str, Facts],
     judges: tuple[Judge, ...],
     judge_of: Callable[[str], Judge | None],
 ) -> RoundAhead:
@@ -250,7 +249,7 @@ def _as_recorded(
     )
     if latest is None:
         return seen
-    decision, facts = latest.decision, facts_of(ledger, latest)
+    decision, facts = latest.decision, known.get(latest.decision.id)
     judge = None if judges else judge_of(decision.revision)
     seen = replace(
         seen,
@@ -284,9 +283,20 @@ def _as_recorded(
 def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
     """The facts that a decision was made by; None where they cannot be read."""
     logged = ledger.decision(latest.decision.id)
+    return None if logged is None else _facts_in(logged)
+
+
+def facts_of_all(ledger: Ledger, rounds: Iterable[Round]) -> dict[str, Facts]:
+    """The facts that the newest decisions of rounds were made by, where they can be read, by its id."""
+    ids = [found.latest.decision.id for found in rounds if found.latest is not None]
+    read = ((name, _facts_in(logged)) for name, logged in ledger.decisions_named(ids).items())
+    return {name: facts for name, facts in read if facts is not None}
+
+
+def _facts_in(logged: Logged) -> Facts | None:
     try:
+        known = facts_from_json(logged.decision.facts)
         # Which limits were full then is no matter now.
-        known = None if logged is None else facts_from_json(logged.decision.facts)
         return None if known is None else replace(known, full=())
     except (ValueError, KeyError, msgspec.MsgspecError):
         return None

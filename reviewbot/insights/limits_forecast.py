@@ -16,7 +16,6 @@ from reviewbot.foresight.gather import DAY
 from reviewbot.foresight.room import Spent, room_left
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
-from reviewbot.safety.breaker import SENT
 from reviewbot.safety.limits import limits_of
 
 
@@ -137,6 +136,6 @@ def spent_by(ledger: Ledger, judge: Judge, now: datetime) -> tuple[Spent, ...]:
     """What a policy sent in the last day."""
     return tuple(
         Spent(logged.intended_at, logged.decision)
-        for logged in ledger.decided(judge.policy.name, now - DAY)
-        if logged.intended_at is not None and logged.state in SENT
+        for logged in ledger.sent(judge.policy.name, now - DAY)
+        if logged.intended_at is not None
     )

@@ -20,7 +20,7 @@ from reviewbot.domain.task import Timeline
 from reviewbot.domain.text import iso
 from reviewbot.foresight.ahead import futures
 from reviewbot.foresight.future import Future, Paid, RoundAhead, Standing
-from reviewbot.foresight.gather import Bot, facts_of, standing_of
+from reviewbot.foresight.gather import Bot, facts_of_all, standing_of
 from reviewbot.insights.limits_forecast import LimitHit, bites_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import on_a_threshold
@@ -314,11 +314,13 @@ def recall_evidence(app: BotContext) -> None:
     the log keeps the tries of the present round, which are all that a judge looks at. For judging
     ahead, never for sending.
     """
-    for found in open_rounds(app.ledger):
+    rounds = list(open_rounds(app.ledger))
+    known = facts_of_all(app.ledger, rounds)
+    for found in rounds:
         sighting, bench = found.sighting, app.bench(found.sighting.review)
         if found.latest is None or bench is None:
             continue
-        facts = facts_of(app.ledger, found.latest)
+        facts = known.get(found.latest.decision.id)
         if facts is None or facts.attempts is None or facts.task.updated_at is None:
             continue
         bench.evidence[sighting.task_id] = HeldEvidence(

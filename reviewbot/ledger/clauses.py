@@ -46,7 +46,10 @@ def _ours_in_postgresql(ours: OfOneKey, compiler: SQLCompiler, **options: Any) -
 
 
 class Among(ColumnElement[bool]):
-    """The column equals one of a list in JSON: the parameter `names`, or `numbers`."""
+    """The column equals one of a list in JSON: the parameter `names`, or `numbers`.
+
+    SQLite is told that few rows do, or it would rather read all of a key than look each of them up.
+    """
 
     inherit_cache = False
 
@@ -58,7 +61,7 @@ class Among(ColumnElement[bool]):
 @compiles(Among, "sqlite")
 def _in_sqlite(among: Among, compiler: SQLCompiler, **options: Any) -> str:
     column, names = (compiler.process(part, **options) for part in (among.column, among.names))
-    return f"{column} IN (SELECT value FROM json_each({names}))"  # noqa: S608  both are made by the compiler
+    return f"unlikely({column} IN (SELECT value FROM json_each({names})))"  # noqa: S608  both are made by the compiler
 
 
 @compiles(Among, "postgresql")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -181,11 +181,20 @@ class DecisionLog(LogPart):
             return self._found(statements.DECISIONS_LATELY, since=to_micros(since))
         return self._found(statements.DECISIONS_OF_POLICY, policy=policy, since=to_micros(since))
 
+    def sent(self, policy: str, since: datetime) -> Sequence[Logged]:
+        """Those of what a policy decided that were sent, or may have been."""
+        return self._found(statements.DECISIONS_SENT, policy=policy, since=to_micros(since))
+
     def decision(self, decision_id: str) -> Logged | None:
         """One decision by its id or an unambiguous beginning of it."""
         high = decision_id + "\U0010ffff"
         matches = self._found(statements.DECISIONS_LIKE, low=decision_id, high=high)
         return matches[0] if len(matches) == 1 else None
+
+    def decisions_named(self, ids: Iterable[str]) -> Mapping[str, Logged]:
+        """These decisions in full, by their ids."""
+        found = self._found(statements.DECISIONS_NAMED, names=names_of(ids))
+        return {logged.decision.id: logged for logged in found}
 
     def entries(self, decision_id: str) -> Sequence[Entry]:
         """The whole story of one decision, oldest first."""

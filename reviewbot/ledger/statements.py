@@ -182,12 +182,26 @@ DECISIONS_LIKE = (
 )
 """Decisions whose id lies between two texts: two are enough to know that a beginning is ambiguous."""
 
+DECISIONS_NAMED = _decisions(_recorded.c.detail).where(Among(decision.c.id))
+"""Decisions by their ids, in full."""
+
 DECISIONS_OF_POLICY = (
     _decisions()
     .where(decision.c.policy == bindparam("policy"), _changed_since)
     .order_by(decision.c.state_at, decision.c.seq)
 )
 """What a policy decided whose state was last changed since a moment, without trace and facts."""
+
+DECISIONS_SENT = (
+    _decisions()
+    .where(
+        decision.c.policy == bindparam("policy"),
+        state_in(map(State, COUNTED)),
+        decision.c.state_at >= bindparam("since"),
+    )
+    .order_by(decision.c.state_at, decision.c.seq)
+)
+"""Those of them that were sent, or may have been."""
 
 FIRST_SINCE = select(func.min(decision.c.seq)).where(OfOneKey(decision), _changed_since)
 """The first decision whose state was last changed since a moment."""

@@ -344,8 +344,14 @@ class Ledger(Protocol):
         In the order in which it came to; without trace and facts.
         """
 
+    def sent(self, policy: str, since: datetime) -> Sequence[Logged]:
+        """Those of what a policy decided that were sent, or may have been: `intent` and all that is open or done."""
+
     def decision(self, decision_id: str) -> Logged | None:
         """One decision; an unambiguous beginning of its id will do."""
+
+    def decisions_named(self, ids: Iterable[str]) -> Mapping[str, Logged]:
+        """These decisions in full, by their ids; one that is not in the log is absent."""
 
     def entries(self, decision_id: str) -> Sequence[Entry]:
         """The whole story of one decision, oldest first."""

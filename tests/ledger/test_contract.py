@@ -194,6 +194,19 @@ def test_a_beginning_of_an_id_finds_its_decision(ledger: Any) -> None:
     assert ledger.decision("") is None
 
 
+def test_decisions_are_found_by_their_ids_at_once(ledger: Any) -> None:
+    """In full, whatever their order, and one that is not there is left out."""
+    made = [a_decision(task_id=f"t-{n}") for n in range(3)]
+    for decision in made:
+        ledger.record(decision, State.HELD)
+    wanted = [made[2].id, "no such id", made[0].id, "\x00"]
+
+    found = ledger.decisions_named(wanted)
+
+    assert found == {one.id: ledger.decision(one.id) for one in (made[0], made[2])}
+    assert ledger.decisions_named([]) == {}
+
+
 def test_a_memory_counts_disputes_that_are_done(ledger: Any) -> None:
     """Performed or settled, by a rule or a person; open ones only lend their text."""
     epochs = [f"2026-06-0{n}T00:00:00Z" for n in range(1, 6)]
@@ -599,6 +612,8 @@ def test_what_a_policy_decided_lately_comes_in_order(ledger: Any) -> None:
         ("t2", State.HELD),
         ("t1", State.PERFORMED),
     ]
+    assert ledger.sent("comments", after(hours=2)) == [found[1]]
+    assert ledger.sent("comments", after(hours=5)) == []
 
 
 def test_a_dispute_found_done_by_reading_happened_when_it_was_meant(ledger: Any) -> None:
