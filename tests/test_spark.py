@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from reviewbot.domain.text import pretty
 from reviewbot.history import partial
 from reviewbot.history.batch import decide_files
 from reviewbot.history.files import find_files
@@ -22,7 +23,7 @@ from reviewbot.history.partial import JudgingJob, MixedResults, Sums
 from reviewbot.history.scores import Scores, grade_batches
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.presentation.counted_past import backtest_form, diff_form
-from reviewbot.presentation.machine_forms import Run, as_text
+from reviewbot.presentation.machine_forms import Run
 from reviewbot.runtime.policy_files import load_judges
 from tests.builders import CONFIRMED
 from tests.history.test_canonical import NEW, OLD, in_one, random_lines
@@ -77,7 +78,7 @@ def judges_of(policies: tuple[Path, Path]) -> tuple[Judge, Judge]:
 
 def text_of(form: Any) -> str:
     """A result in its published form, without its run."""
-    text, _, _ = as_text(form).partition('"run"')
+    text, _, _ = pretty(form).partition('"run"')
     return text
 
 

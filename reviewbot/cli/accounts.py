@@ -29,7 +29,7 @@ from reviewbot.domain.account import (
 from reviewbot.domain.decision import DONE
 from reviewbot.domain.errors import NotFound, UsageError
 from reviewbot.domain.review import ReviewItem
-from reviewbot.domain.text import format_moment, iso, safe_line
+from reviewbot.domain.text import format_moment, iso, pretty, safe_line
 from reviewbot.policy.facts import Facts, build_facts
 from reviewbot.ports.ledger import Ledger, OpenRound
 from reviewbot.ports.queue import Clock
@@ -298,7 +298,7 @@ def show(screen: Screen, settings: Settings, account: str, form: str) -> None:
         facts = build_facts(item, now=app.clock.now(), evidence=delivered, past=past)
         ours = _asked_by(app.ledger, item.id)
     if form == "json":
-        screen.data(msgspec.json.format(msgspec.json.encode(_object(item, facts))).decode())
+        screen.data(pretty(_object(item, facts)))
     else:
         zone = zones_of(settings).of(review="accounts")
         screen.data("\n".join(_lines(item, facts, ours, zone)))

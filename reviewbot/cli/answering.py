@@ -30,6 +30,7 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewItem, noun_of
 from reviewbot.domain.text import format_moment, safe, safe_line
 from reviewbot.insights.questions import texts_for
+from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.format import dollars
@@ -79,7 +80,7 @@ def person_of(settings: Settings) -> str:
 
 
 @contextmanager
-def ledger_for_a_word(settings: Settings) -> Iterator[Ledger]:
+def ledger_for_a_word(settings: Settings) -> Iterator[SqlLedger]:
     """Open the log for writing beside a running bot: without its lock, for a moment.
 
     The bot holds its lock against other bots. What two writers could do to one round is kept apart

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-import msgspec
 
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.errors import ReviewbotError, UsageError
-from reviewbot.domain.text import safe
+from reviewbot.domain.text import pretty, safe
 from reviewbot.presentation.style import styled
 
 SCHEMA = "reviewbot.keys/1"
@@ -53,6 +52,4 @@ def end_with(codes: list[int]) -> None:
 
 def as_json(objects: list[Any], **about: object) -> str:
     """The objects of several keys as one; what is said about all of them stands beside."""
-    return msgspec.json.format(
-        msgspec.json.encode({"schema": SCHEMA, **about, "keys": objects})
-    ).decode()
+    return pretty({"schema": SCHEMA, **about, "keys": objects})

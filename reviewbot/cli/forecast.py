@@ -20,7 +20,7 @@ from reviewbot.cli.report import planned_queue
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.review import noun_of
-from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.domain.text import format_moment, pretty, safe_line
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.forecast import Forecast, ResponseTimes, Unread, pace
 from reviewbot.insights.forecast import forecast as look_ahead
@@ -192,7 +192,7 @@ def _when(task: Unread, found: Forecast, zones: Zones) -> str:
 
 def forecast_json(found: Forecast, key: str = DEFAULT_KEY) -> str:
     """The documented form."""
-    return msgspec.json.format(msgspec.json.encode(_object(found, key))).decode()
+    return pretty(_object(found, key))
 
 
 def _object(found: Forecast, key: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from reviewbot.cli.answering import as_option, person_of
+from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import command, format_option, ledger_option
 from reviewbot.cli.each_key import for_each_key
 from reviewbot.cli.opening import checkpoints_of, signing_key_of, with_settings
@@ -19,8 +19,6 @@ from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import parse_iso, safe_line
-from reviewbot.ledger.ledger import SqlLedger
-from reviewbot.ledger.open import open_ledger
 from reviewbot.ledger.segments import SegmentSeal
 from reviewbot.ports.ledger import Erased, ErasureOrder
 from reviewbot.presentation.format import counted
@@ -28,13 +26,6 @@ from reviewbot.presentation.machine_forms import json_lines
 from reviewbot.presentation.style import styled
 from reviewbot.safety.stop_conditions import keep
 from reviewbot.setting_values import NotASetting, parse_age
-
-
-@contextmanager
-def _written(settings: Settings) -> Iterator[SqlLedger]:
-    """The log of one key, to be written beside a running bot."""
-    with closing(open_ledger(settings.ledger, key=settings.key, create=False)) as opened:
-        yield opened
 
 
 class AgeType(click.ParamType[datetime]):
@@ -85,7 +76,7 @@ def archive(
 
     def of_one(key: Settings) -> None:
         book, now = checkpoints_of(key), datetime.now(UTC)
-        with _written(key) as ledger, screen.progress() as progress:
+        with ledger_for_a_word(key) as ledger, screen.progress() as progress:
             made = ledger.archive(
                 None if to is None else Path(to),
                 before,
@@ -153,7 +144,7 @@ def erase(
     )
 
     def of_one(key: Settings) -> None:
-        with _written(key) as ledger:
+        with ledger_for_a_word(key) as ledger:
             done = ledger.erase(order, datetime.now(UTC), who=person_of(key), because=why)
             ledger.finish_erasures()
         if form == "json":

@@ -17,7 +17,7 @@ from reviewbot.cli.screen import Screen
 from reviewbot.core.recorded_facts import facts_from_json, judge_of
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.text import format_moment, safe_line
+from reviewbot.domain.text import format_moment, pretty, safe_line
 from reviewbot.foresight.future import Future
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.explain.explain import Explanation
@@ -25,7 +25,6 @@ from reviewbot.policy.explain.explain import explain as explain_facts
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.testing.compare import Recorded
 from reviewbot.presentation.document import explanation_text
-from reviewbot.presentation.machine_forms import as_text
 from reviewbot.presentation.phrases import if_you_do_nothing
 
 
@@ -84,7 +83,7 @@ def explain(
     if decision is not None and at is None:
         explanation = _as_decided(explanation, decision, future)
     if form == "json":
-        screen.data(as_text(explanation))
+        screen.data(pretty(explanation))
         return
     screen.data(explanation_text(explanation, everything=everything))
     if future is not None:

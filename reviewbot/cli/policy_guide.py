@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import cast
 
 import click
@@ -11,6 +10,7 @@ from reviewbot.cli.command import command, format_option
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewKind
+from reviewbot.domain.text import pretty
 from reviewbot.policy import catalog
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.text_forms import listed, nearest
@@ -45,7 +45,7 @@ def guide(screen: Screen, words: tuple[str, ...], form: str) -> None:
         raise UsageError(f"the guide has nothing about {' '.join(words)!r}; {hint}")
     if form == "json":
         names = ("kind", "title", "within", "text")
-        screen.data(_json([{name: getattr(entry, name) for name in names} for entry in found]))
+        screen.data(pretty([{name: getattr(entry, name) for name in names} for entry in found]))
     elif form == "markdown":
         parts = (f"## {entry.title}\n\n{entry.text}\n" for entry in found)
         screen.data(("\n".join(parts) if words else manual.guide_text()).rstrip("\n"))
@@ -79,7 +79,7 @@ def facts(screen: Screen, words: tuple[str, ...], review: str, form: str) -> Non
     named = _named(" ".join(words), catalog.CATALOGUE[kind])
     chosen = named or _asked(" ".join(words), kind)
     if form == "json":
-        screen.data(_json([{name: getattr(fact, name) for name in _PUBLISHED} for fact in chosen]))
+        screen.data(pretty([{name: getattr(fact, name) for name in _PUBLISHED} for fact in chosen]))
     elif words and len(chosen) == 1:
         screen.data(fact_in_full(chosen[0]))
     elif named:
@@ -107,7 +107,3 @@ def _asked(question: str, review: ReviewKind) -> list[Fact]:
         hint = f"did you mean {near[0]}?" if near else f"there are {listed(families, 'and')}"
         raise UsageError(f"no fact is called or answers {question!r}; {hint}")
     return found
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

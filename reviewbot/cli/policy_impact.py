@@ -9,7 +9,7 @@ import msgspec
 
 from reviewbot.cli.unread import UnreadCount
 from reviewbot.domain.decision import ACTIONS_OF, Action
-from reviewbot.domain.text import safe_line
+from reviewbot.domain.text import pretty, safe_line
 from reviewbot.history.partial import PastTotals
 from reviewbot.insights.limited import KeptBack
 from reviewbot.insights.peoples_word import PeoplesWord
@@ -79,7 +79,7 @@ def backtest_text(counts: Counts, judge: Judge) -> str:
 
 def backtest_json(counts: Counts, judge: Judge) -> str:
     """The same as one JSON object."""
-    return forms.as_text(backtest_form(counts.totals, judge, counts.run))
+    return pretty(backtest_form(counts.totals, judge, counts.run))
 
 
 def diff_text(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
@@ -180,4 +180,4 @@ def _totals(impact: Impact, days: float | None) -> Iterator[str]:
 def diff_json(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> str:
     """The same as one JSON object."""
     run = msgspec.structs.replace(counts.run, days=counts.days, people=counts.people)
-    return forms.as_text(diff_form(counts.totals, old, new, broken, run))
+    return pretty(diff_form(counts.totals, old, new, broken, run))

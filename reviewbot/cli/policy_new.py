@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from reviewbot.cli.command import command
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.errors import UsageError
+from reviewbot.domain.text import pretty
 from reviewbot.policy import starters
 from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.language.parser import parse_policy
@@ -39,11 +38,7 @@ def schema(screen: Screen, tests: bool) -> None:
     $ reviewbot policy schema > policies/policy.schema.json
       # beside the policies, whose first line names it for the editor
     """
-    screen.data(_text(schema_of_tests() if tests else policy_schema()))
-
-
-def _text(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=2, ensure_ascii=False)
+    screen.data(pretty(schema_of_tests() if tests else policy_schema()))
 
 
 @command
@@ -155,6 +150,6 @@ def _write(policy: Path, tests: Path, starter: Starter) -> None:
             if not (beside := policy.with_name(name)).exists():
                 beside.write_text(text, encoding="utf-8")
         if not schema.exists():
-            schema.write_text(_text(policy_schema()) + "\n", encoding="utf-8")
+            schema.write_text(pretty(policy_schema()) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error

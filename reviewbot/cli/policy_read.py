@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.domain.decision import DEADLINE
 from reviewbot.domain.errors import ReviewbotError, UsageError
-from reviewbot.domain.text import safe
+from reviewbot.domain.text import pretty, safe
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.explain.summary import UNDECIDED, Passage, read_change, read_policy, title_of
 from reviewbot.policy.testing.cases import run_cases
@@ -64,7 +63,7 @@ def read(
 def _change(changes: tuple[str, ...], form: str) -> str:
     if form == "html":
         raise UsageError("a change is said as text or JSON; one policy is a page")
-    return _json(changes) if form == "json" else "\n".join(map(safe, changes)) or SAME
+    return pretty(changes) if form == "json" else "\n".join(map(safe, changes)) or SAME
 
 
 def _whole(policy: Policy, counts: dict[str, tuple[int, int]], form: str) -> str:
@@ -74,7 +73,7 @@ def _whole(policy: Policy, counts: dict[str, tuple[int, int]], form: str) -> str
     passages = (*read_policy(policy, examples(judge, results), today), passage_of_tests(results))
     match form:
         case "json":
-            return _json([_object(passage, counts) for passage in passages])
+            return pretty([_object(passage, counts) for passage in passages])
         case "html":
             return as_html(policy_document(policy, passages, counts, results))
     return as_text(passages, counts)
@@ -109,7 +108,3 @@ def _object(passage: Passage, counts: dict[str, tuple[int, int]]) -> dict[str, A
         decided, unclear = counts[passage.title]
         plain["last_30_days"] = {"decided": decided, "could_not_tell": unclear}
     return plain
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -21,7 +21,7 @@ from reviewbot.core.questions import Round, find_round, holder
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.review import noun_of
-from reviewbot.domain.text import format_moment, safe, safe_line
+from reviewbot.domain.text import format_moment, pretty, safe, safe_line
 from reviewbot.foresight.gather import outlook_of
 from reviewbot.insights.questions import OpenQuestion, questions_of, texts_for
 from reviewbot.insights.status import LATEST
@@ -229,11 +229,7 @@ def show(screen: Screen, settings: Settings, task: str, form: str) -> None:
         logged = opened.decision(chosen.decision.id)
     facts = b"null" if logged is None else logged.decision.facts
     if form == "json":
-        screen.data(
-            msgspec.json.format(
-                msgspec.json.encode(_object(asked, offered, facts, settings.key))
-            ).decode()
-        )
+        screen.data(pretty(_object(asked, offered, facts, settings.key)))
     else:
         screen.data("\n".join(_in_full(asked, offered, facts, now, zone)))
 

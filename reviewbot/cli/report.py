@@ -25,7 +25,7 @@ from reviewbot.core.context import BotContext
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import read_past, was_judged
 from reviewbot.domain.errors import UsageError
-from reviewbot.domain.text import iso, safe_line
+from reviewbot.domain.text import iso, pretty, safe_line
 from reviewbot.insights.plan import QueuePlan, plan, recall_evidence
 from reviewbot.insights.scorecard import TOPICS, Graded, scorecard
 from reviewbot.ports.ledger import Logged
@@ -95,7 +95,7 @@ def report(
             shown = _queue_report(screen, key, form, at)
         if isinstance(shown, msgspec.Struct):
             told.append(shown)
-            shown = "" if several else machine_forms.as_text(shown)
+            shown = "" if several else pretty(shown)
         if output is not None:
             screen.write(output, shown)
         elif shown:
@@ -126,9 +126,7 @@ def _exported_report(
     scores, run = past.scores(screen, since, unread)
     document = exported_document(scores, since, ZoneInfo(zone))
     if form == "json":
-        shown = machine_forms.as_text(
-            msgspec.structs.replace(_as_past("", document, (), unread), run=run)
-        )
+        shown = pretty(msgspec.structs.replace(_as_past("", document, (), unread), run=run))
     else:
         shown = as_html(document) if form == "html" else "\n".join(_as_text(document))
     if output is not None:

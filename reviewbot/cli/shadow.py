@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
-import msgspec
 
 from reviewbot.cli.answering import as_option, ledger_for_a_word, person_of
 from reviewbot.cli.command import Lazy, command, format_option, group, ledger_option
@@ -13,7 +12,7 @@ from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.policy import load_usable
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.domain.text import format_moment, iso, safe_line
+from reviewbot.domain.text import format_moment, iso, pretty, safe_line
 from reviewbot.presentation.format import counted, dollars, table
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
@@ -145,4 +144,4 @@ def _json(running: tuple[shadows.Challenger, ...], found: tuple[Comparison, ...]
             for comparison in found
         ],
     }
-    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
+    return pretty(told)

@@ -16,7 +16,6 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
-import msgspec
 
 from reviewbot.cli import each_key
 from reviewbot.cli.command import (
@@ -32,7 +31,7 @@ from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.errors import ConfigError, KeyRefused, LedgerError, ReviewbotError
-from reviewbot.domain.text import masked, safe, safe_line
+from reviewbot.domain.text import masked, pretty, safe, safe_line
 from reviewbot.insights.heartbeat import Beat, Health, Running, newest_beat
 from reviewbot.insights.status import situation
 from reviewbot.ledger.open import is_shared
@@ -79,7 +78,7 @@ def status(screen: Screen, settings: Settings, is_probe: bool, form: str) -> Non
     health = look(settings, beat, now)
     known = _known(settings, beat, health, now)
     if form == "json":
-        screen.data(msgspec.json.format(msgspec.json.encode(known)).decode())
+        screen.data(pretty(known))
         return
     found, problem, policies = known["situation"], known["problem"], known["policies"]
     terminal = screen.is_terminal(sys.stdout) or "COLUMNS" in os.environ

@@ -17,7 +17,7 @@ from reviewbot.domain.decision import State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.domain.text import parse_iso
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet, build_facts
 from reviewbot.ports.ledger import Ending, Logged, Memory, OpenRound
 from reviewbot.ports.queue import AccountDirectory, ReviewQueue, ReviewWriter
 from reviewbot.ports.tracing import Timing
@@ -200,6 +200,19 @@ class Background(msgspec.Struct, frozen=True, kw_only=True):
     """The rules that are passed over because their own limit is full."""
     stages: tuple[tuple[str, float], ...] = ()
     """On which step each rule with a ladder stands."""
+
+    def facts(self, item: ReviewItem, now: datetime, evidence: Evidence | None = None) -> Facts:
+        """What is known of an item at this moment, fixed for its judge."""
+        return build_facts(
+            item,
+            now=now,
+            evidence=evidence,
+            past=self.memory.history,
+            account=self.account,
+            fleet=self.fleet,
+            full=self.full,
+            stages=self.stages,
+        )
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

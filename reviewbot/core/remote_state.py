@@ -7,7 +7,6 @@ differ only in the table `WORDS`.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
@@ -16,6 +15,7 @@ import msgspec
 
 from reviewbot.domain.account import ACCOUNT_WAITING_STATUS, AccountReview
 from reviewbot.domain.decision import Action, Decision, State
+from reviewbot.domain.order import folded
 from reviewbot.domain.review import ReviewItem, ReviewKind, Subject
 from reviewbot.domain.task import WAITING_STATUS, CommentTask
 from reviewbot.ports.ledger import Logged
@@ -184,8 +184,4 @@ def shows_our_text(decision: Decision, item: ReviewItem) -> bool | None:
     shown = WORDS[item.review].shown_text(item.subject)
     if shown is None or not decision.reason:
         return None
-    return _plain(decision.reason) in _plain(shown)
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return folded(decision.reason) in folded(shown)

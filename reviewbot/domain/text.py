@@ -226,3 +226,10 @@ def mark_of(ledger: str) -> str:
     """The same for one database and schema, whatever the password in its URL is."""
     place = without_password(ledger.replace("postgresql+psycopg://", "postgresql://", 1))
     return sha256(place.encode()).hexdigest()[:_LENGTH]
+
+
+def pretty(value: object) -> str:
+    """A value as JSON for a person's eyes."""
+    import msgspec  # `--help` needs none
+
+    return msgspec.json.format(msgspec.json.encode(value)).decode()

@@ -15,7 +15,7 @@ from reviewbot.core.questions import open_rounds
 from reviewbot.core.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, NotFound
-from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
+from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.domain.task import Timeline
 from reviewbot.domain.text import iso
 from reviewbot.foresight.ahead import futures
@@ -25,7 +25,7 @@ from reviewbot.insights.limits_forecast import LimitHit, bites_of
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import on_a_threshold
 from reviewbot.policy.explain.what_if import turns
-from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.policy.facts import Facts
 from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import round_of
 from reviewbot.review.fetch import evidence_for, kept_evidence, look_at_all, with_memories
@@ -183,17 +183,8 @@ def plan(
         ):
             fetch = app.clock.monotonic() < end
             try:
-                seen.append(
-                    _see(
-                        app.clock,
-                        app.limits,
-                        bench,
-                        item,
-                        known,
-                        at or app.clock.now(),
-                        fetch=fetch,
-                    )
-                )
+                moment = at or app.clock.now()
+                seen.append(_see(app.clock, app.limits, bench, item, known, moment, fetch=fetch))
             except (KeyRefused, CannotConnect):
                 raise
             except (NotFound, Forbidden):
@@ -234,12 +225,12 @@ def _see(
 ) -> tuple[ReviewItem, Facts, RoundAhead]:
     """One thing as read, with its round."""
     judge = known.judge
-    facts, held = _facts(item, known, at, None), kept_evidence(clock, bench, item)
+    facts, held = known.facts(item, at), kept_evidence(clock, bench, item)
     if judge is not None and (limits.always_evidence or _needs_evidence(judge, facts)):
         if held is None and fetch:
             held = evidence_for(clock, bench, item)
         if held is not None:
-            facts = _facts(item, known, at, held.evidence)
+            facts = known.facts(item, at, held.evidence)
     latest = known.memory.latest
     ahead = RoundAhead(
         review=item.review,
@@ -284,17 +275,6 @@ def _now(verdict: Verdict, future: Future, standing: Standing) -> str:
         return verdict.action.value
     is_sent = future.at is not None and future.at <= standing.pass_at(standing.now)
     return future.action.value if is_sent and future.action is not None else HELD
-
-
-def _facts(item: ReviewItem, known: Background, at: datetime, evidence: Evidence | None) -> Facts:
-    return build_facts(
-        item,
-        now=at,
-        evidence=evidence,
-        past=known.memory.history,
-        account=known.account,
-        fleet=known.fleet,
-    )
 
 
 def _needs_evidence(judge: Judge, facts: Facts) -> bool:

@@ -94,7 +94,7 @@ class Canceller:
             settled = self._settled(task_id, before)
             if settled.is_open or settled.state is CancelState.DONE:
                 return settled
-            seq = self._seq(task_id)
+            seq = self._ledger.story(TOPIC, task_id)[-1].seq
         return self._send(task_id, 1 + (before.attempt if before else 0), seq)
 
     def _send(self, task_id: str, attempt: int, seq: int) -> CancelWord:
@@ -148,9 +148,6 @@ class Canceller:
         )
         self._ledger.note(TOPIC, task_id, msgspec.to_builtins(word), self._clock.now())
         return word
-
-    def _seq(self, task_id: str) -> int:
-        return self._ledger.story(TOPIC, task_id)[-1].seq
 
 
 def story_of(ledger: Ledger, task_id: str) -> list[tuple[LogNote, CancelWord]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from reviewbot.domain.text import safe, safe_line
+from reviewbot.domain.text import pretty, safe, safe_line
 from reviewbot.policy.diagnostics import CODES, Finding, Severity, Span
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import CaseResult
@@ -162,7 +161,7 @@ def as_json(findings: Iterable[Finding]) -> str:
         "files": [],
         "findings": [_finding_json(finding) for finding in findings],
     }
-    return _formatted(body)
+    return pretty(body)
 
 
 def _finding_json(finding: Finding) -> dict[str, Any]:
@@ -192,10 +191,6 @@ def _place_json(span: Span) -> dict[str, int]:
         "end_line": span.end_line,
         "end_column": span.end_column,
     }
-
-
-def _formatted(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def as_github(findings: Iterable[Finding]) -> str:
@@ -248,7 +243,7 @@ def as_sarif(findings: Iterable[Finding], version: str) -> str:
         "version": "2.1.0",
         "runs": [run],
     }
-    return _formatted(body)
+    return pretty(body)
 
 
 def _result(finding: Finding, index: int) -> dict[str, Any]:
@@ -342,7 +337,7 @@ def _coverage_lines(coverage: Coverage) -> Iterator[str]:
 
 def results_as_json(tested: Iterable[Tested]) -> str:
     """A list with one object a policy."""
-    return json.dumps([_as_object(policy) for policy in tested], indent=2, ensure_ascii=False)
+    return pretty([_as_object(policy) for policy in tested])
 
 
 def _as_object(tested: Tested) -> dict[str, Any]:

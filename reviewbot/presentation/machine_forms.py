@@ -42,11 +42,6 @@ Moment = Annotated[
 """A moment in UTC, as text."""
 
 
-def as_text(value: msgspec.Struct) -> str:
-    """Write a value of a published shape."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-
-
 def json_lines(values: Iterable[object]) -> str:
     """One JSON object a line."""
     return "\n".join(msgspec.json.encode(value).decode() for value in values)

@@ -47,7 +47,7 @@ from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Receipt, ReviewWriter
 from reviewbot.review.fetch import with_window
-from reviewbot.safety import breaker, gate, limits, seal, writes
+from reviewbot.safety import breaker, gate, limits, writes
 
 
 def perform(
@@ -62,10 +62,7 @@ def perform(
     """
     assert bench.desk is not None, "a dry run has no desk to send from"
     assert decision.action.writes and decision.epoch is not None
-    by_person = decision.decided_by is not None
-    gate.check_statements(judge, facts, decision, by_person=by_person)
-    gate.check(app.guard_post, bench, decision, by_person=by_person)
-    seal.check(app.ledger, decision)
+    gate.decide(app.guard_post, bench, judge, facts, decision)
     sent, claimed_at = app.sent.get(decision.key), app.clock.monotonic()
     try:
         if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
@@ -79,8 +76,7 @@ def perform(
     run = _Execution(app, bench, decision, key)
     fault_point("write.before")
     try:
-        gate.check(app.guard_post, bench, decision, by_person=by_person)
-        seal.check(app.ledger, decision)
+        gate.still(app.guard_post, bench, decision)
         app.lead(claimed_at)
     except (Halted, LeaseLost, LedgerUnwritable) as error:
         words = "halted at the last moment" if isinstance(error, Halted) else str(error)

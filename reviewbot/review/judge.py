@@ -42,7 +42,7 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Ledger
 from reviewbot.ports.queue import Clock
 from reviewbot.review.fetch import evidence_for, kept_evidence
@@ -83,7 +83,7 @@ def look_and_judge(
         if known.judge is None:
             raise
         events("evaluation failed", level="error", task_id=item.id, error=repr(error))
-        facts = _facts(clock, item, known, None)
+        facts = known.facts(item, clock.now())
         return Judged(item=item, facts=facts, verdict=failed(known.judge, error))
 
 
@@ -98,13 +98,13 @@ def _look_and_judge(
 ) -> Judged:
     at_most = limits.freshness if fresh else None
     if known.judge is not None and elsewhere(item.review, item.status) is not None:
-        facts = _facts(clock, item, known, None)
+        facts = known.facts(item, clock.now())
         return Judged(item=item, facts=facts, verdict=not_waiting(item, known.judge))
     if known.judge is not None:
         kept = kept_evidence(clock, bench, item, at_most=at_most)
         if kept is not None:
             return _with_evidence(clock, item, known, known.judge, kept)
-    facts = _facts(clock, item, known, None)
+    facts = known.facts(item, clock.now())
     if known.judge is None:
         return Judged(item=item, facts=facts, verdict=UNCOVERED)
     if not limits.always_evidence:
@@ -148,13 +148,13 @@ def needs_evidence(
         return False
     if limits.always_evidence:
         return True
-    return known.judge.triage(_facts(clock, item, known, None)) is None
+    return known.judge.triage(known.facts(item, clock.now())) is None
 
 
 def _with_evidence(
     clock: Clock, item: ReviewItem, known: Background, judge: Judge, held: HeldEvidence
 ) -> Judged:
-    facts = _facts(clock, item, known, held)
+    facts = known.facts(item, clock.now(), held.evidence)
     verdict = verdict_of(judge, facts, judge.judge(facts))
     return Judged(item=item, facts=facts, verdict=verdict, evidence=held)
 
@@ -178,7 +178,9 @@ def with_what_was_seen(
         return judged
     # As of the moment at which it was judged: the API's clock may have gone back with this answer, and
     # the log must say by which moment the deadline decided.
-    facts = msgspec.structs.replace(_facts(clock, judged.item, known, held), now=judged.facts.now)
+    facts = msgspec.structs.replace(
+        known.facts(judged.item, clock.now(), held.evidence), now=judged.facts.now
+    )
     verdict = judged.verdict
     if judge is not None and verdict.trace is not no_trace:
         verdict = msgspec.structs.replace(verdict, trace=lambda: trace_of(judge, facts))
@@ -257,19 +259,6 @@ def _without_evidence(
     if not gave_up:
         raise error
     return Judged(item=item, facts=facts, verdict=no_evidence(judge, answer))
-
-
-def _facts(clock: Clock, item: ReviewItem, known: Background, held: HeldEvidence | None) -> Facts:
-    return build_facts(
-        item,
-        now=clock.now(),
-        evidence=None if held is None else held.evidence,
-        past=known.memory.history,
-        account=known.account,
-        fleet=known.fleet,
-        full=known.full,
-        stages=known.stages,
-    )
 
 
 # ------------------------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import ApiError, UsageError
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.policy.facts import build_facts
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.compare import Impact, covers
 from reviewbot.ports.ledger import Ledger, LogNote
@@ -133,15 +132,8 @@ def _asked(
     made = None if judged.evidence is not None else judge.triage(facts)
     if made is None and judged.evidence is None:
         held = evidence_for(clock, bench, judged.item, at_most=None)
-        facts = build_facts(
-            judged.item,
-            now=facts.now,
-            evidence=held.evidence,
-            past=known.memory.history,
-            account=known.account,
-            fleet=known.fleet,
-            stages=known.stages,
-        )
+        known = msgspec.structs.replace(known, full=())
+        facts = known.facts(judged.item, facts.now, held.evidence)
     made = made or judge.judge(facts)
     return made.action.value, made.rule
 

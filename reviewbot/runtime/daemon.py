@@ -232,11 +232,14 @@ class Daemon:
         os.environ["TZ"] = "UTC"
         time.tzset()
         self._chores.clear()
+        app = self._app
         self._chores.every().hour.at(":00").do(self._safely, self._checkpoint)
         self._chores.every().hour.at(":20").do(self._safely, self._move_ladders)
-        self._chores.every(5).minutes.do(self._safely, self._tell_week)
+        self._chores.every(5).minutes.do(
+            self._safely, lambda: tell_week(app.ledger, app.notifier, app.limits.digest)
+        )
         self._chores.every().day.at("03:10").do(self._safely, self._reconcile)
-        self._chores.every().day.at("03:40").do(self._safely, self._follow_up)
+        self._chores.every().day.at("03:40").do(self._safely, lambda: follow_up(app))
         self._chores.every().day.at("07:00").do(self._safely, self._digest)
         self._chores.every().sunday.at("04:10").do(self._safely, self._forget_old)
 
@@ -268,15 +271,9 @@ class Daemon:
         app = self._app
         move_ladders(app.ledger, app.events, app.notifier, app.benches)
 
-    def _tell_week(self) -> None:
-        tell_week(self._app.ledger, self._app.notifier, self._app.limits.digest)
-
     def _reconcile(self) -> None:
         found = reconcile_all(self._app)
         self._app.events("reconciled", endings=Counter(ending.by for ending in found))
-
-    def _follow_up(self) -> None:
-        follow_up(self._app)
 
     def _forget_old(self) -> None:
         done = forget_old(self._app.ledger, self._app.clock.now(), self._retain)

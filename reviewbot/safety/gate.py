@@ -28,8 +28,27 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts, Fleet
 from reviewbot.ports.ledger import Logged
-from reviewbot.safety import breaker, limits, mix, probation, schema_drift, second_look
+from reviewbot.safety import breaker, limits, mix, probation, schema_drift, seal, second_look
 from reviewbot.safety import pauses as pauses_module
+
+
+def decide(
+    post: GuardPost, bench: ReviewPipeline, judge: Judge | None, facts: Facts, decision: Decision
+) -> None:
+    """Raise Halted where a decision may not be written down as an intent now.
+
+    `facts` are what it was decided by, `judge` is the policy whose statements it must keep.
+    """
+    by_person = decision.decided_by is not None
+    if (halted := forbids(judge, facts, decision, by_person=by_person)) is not None:
+        raise halted
+    still(post, bench, decision)
+
+
+def still(post: GuardPost, bench: ReviewPipeline, decision: Decision) -> None:
+    """Raise Halted where something came up that keeps it back, right before it leaves."""
+    check(post, bench, decision, by_person=decision.decided_by is not None)
+    seal.check(post.ledger, decision)
 
 
 def check(
@@ -62,14 +81,6 @@ def check(
             limits.check_pauses(own, wanted.action, fleet, now)
     if (trial := post.guard.trials.get(wanted.policy)) is not None:
         trial.check(wanted.action, wanted.rule, now)
-
-
-def check_statements(
-    judge: Judge | None, facts: Facts, wanted: Decision | Verdict, *, by_person: bool = False
-) -> None:
-    """Raise Halted where a statement of the policy forbids this, or where that cannot be told."""
-    if (halted := forbids(judge, facts, wanted, by_person=by_person)) is not None:
-        raise halted
 
 
 def forbids(

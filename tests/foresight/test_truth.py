@@ -30,6 +30,7 @@ from reviewbot.domain.decision import DONE, Decision, Mode
 from reviewbot.domain.errors import ApiRefusal, NoAnswer, TaskBlocked
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.task import CommentTask
+from reviewbot.domain.text import pretty
 from reviewbot.foresight.future import end_by
 from reviewbot.foresight.gather import REHEARSES, Bot, Outlook, outlook_of
 from reviewbot.insights.forecast import forecast, pace
@@ -39,7 +40,7 @@ from reviewbot.insights.status import situation
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge
-from reviewbot.presentation.machine_forms import as_text, report_of
+from reviewbot.presentation.machine_forms import report_of
 from reviewbot.review.poll import poll_once
 from reviewbot.safety import pauses as pauses_module
 from reviewbot.safety.pauses import Hold
@@ -354,7 +355,7 @@ def the_screens(scene: Scene) -> Told:
     by_log = said_by_the_log(ahead)
     watcher = scene.a_bot(live=False)
     seen = plan(watcher, bot=bot)
-    report = json.loads(as_text(report_of(seen, watcher.benches, "default")))
+    report = json.loads(pretty(report_of(seen, watcher.benches, "default")))
     by_report = {_thing(one): (one["end"], _moment(one["end_at"])) for one in report["decisions"]}
     # Room that a thing will take at which nobody has looked is known only to who looks at it, and
     # that what got no answer was done, only to who reads the list.

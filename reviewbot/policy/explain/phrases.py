@@ -33,6 +33,7 @@ from reviewbot.policy.model import (
     WhenOpens,
 )
 from reviewbot.policy.operators import InList, IsKnown, OneOf
+from reviewbot.policy.operators.operator import either
 
 _ATTEMPTS = {
     "any": "on at least one of the checker's tries of this round, ",
@@ -129,7 +130,7 @@ class Prose:
             )
         match condition:
             case AnyOf(parts=parts):
-                return _either([self._alternative(part, attempt) for part in parts])
+                return either([self._alternative(part, attempt) for part in parts])
             case NoneOf(parts=parts):
                 return f"it is certain that {_none([self._alternative(part, attempt) for part in parts])}"
             case Named(name=name):
@@ -146,7 +147,7 @@ class Prose:
 
     def unless(self, unless: Unless) -> str:
         """What keeps a rule from matching, as a clause."""
-        return _either([self._alternative(part, attempt=False) for part in unless.parts])
+        return either([self._alternative(part, attempt=False) for part in unless.parts])
 
     def moment(self, moment: Moment) -> str:
         """A moment of a wait, a reminder or the deadline."""
@@ -221,10 +222,6 @@ def _none(parts: list[str]) -> str:
     if len(parts) == 1:
         return f"this does not hold ({parts[0]})"
     return f"none of this holds ({'; '.join(parts)})"
-
-
-def _either(parts: list[str]) -> str:
-    return f"either {', or '.join(parts)}" if len(parts) > 1 else "".join(parts)
 
 
 def deciding(result: RuleResult) -> ConditionResult | None:
