@@ -163,7 +163,7 @@ YEARS = 1_900
 """What archive, erasure, retention and releases may add to the bot, in lines, and to its tests."""
 
 LIMITS = {
-    "lines of the bot": 48_000
+    "lines of the bot": 48_300
     + LANGUAGE
     + CONSOLE
     + PACKAGING
@@ -182,14 +182,14 @@ LIMITS = {
     "longest body": 60,
     "most branches": 15,
     "bytes of the README": 9_000,
-    "stops of perform": 21,
-    "functions of perform": 43,
+    "stops of perform": 20,
+    "functions of perform": 44,
     "files entered by perform": 27,
-    "stays in a file of perform": 281,
-    "stops of answer": 51,
-    "functions of answer": 80,
+    "stays in a file of perform": 279,
+    "stops of answer": 50,
+    "functions of answer": 81,
     "files entered by answer": 35,
-    "stays in a file of answer": 369,
+    "stays in a file of answer": 367,
     "stops of intend": 17,
     "functions of intend": 40,
     "files entered by intend": 9,
