@@ -49,6 +49,7 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         policy=judge.policy,
         lists=[(named, _rows(named, came, publishers, today)) for named in judge.policy.lists],
         draft=draft_of(visit.console.ledger, judge.policy.name),
+        from_ledger=stored[0].path.startswith(published.SCHEME),
         problem=problem,
     )
 

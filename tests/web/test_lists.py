@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reviewbot.policy.language.parser import parse_policy
 from reviewbot.runtime.published import draft_of, publish
 from tests.web.desk import web_desk
 
@@ -25,6 +26,40 @@ rules:
     then: escalate
 deadline: {decide by: 3h before deadline, if undecided: approve, because: In time.}
 """
+
+
+IN_A_FILE = WATCHED.replace(
+    """  watched:
+    - {id: ada, note: "<b>a look</b>", until: 2026-01-31}
+    - bob
+""",
+    """  watched: {file: "team <b>.csv", column: id, where: {country: [DE, AT]}}
+""",
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("policies/lists.yaml", "anew once it is saved"), ("ledger:lists", "policy publish FILE")],
+)
+def test_a_list_in_a_file_is_shown_and_says_where_it_is_changed(
+    tmp_path: Path, path: str, says: str
+) -> None:
+    """The console writes no file: it says which one it is, which of its rows count, and what to do."""
+
+    def read(name: str) -> bytes:
+        return b"id,country,note\nada,DE,a look\nbob,FR,\n"
+
+    with web_desk(tmp_path, tasks=1, policy=WATCHED) as desk:
+        policy = parse_policy(IN_A_FILE, path=path, read=read).policy
+        assert policy is not None
+        desk.console.ledger.remember_policy(policy, desk.house.clock.now())
+        aline, where = desk.person("aline", "author"), "/policies/lists/lists"
+        text = aline.get(where).text
+        assert "ada" in text and "bob" not in text and "DE or AT" in text
+        assert "team &lt;b&gt;.csv" in text and says in text and "Take out" not in text
+        refused = aline.post(where, list="watched", id="eve", act="put")
+        assert refused.status_code == 422 and "change it there" in refused.text
 
 
 def test_a_list_is_a_table_and_a_change_of_it_a_draft(tmp_path: Path) -> None:
