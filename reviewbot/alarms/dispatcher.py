@@ -83,12 +83,17 @@ class AlarmHistory:
         self._events = events
         self._marks: dict[AlarmKind, dict[str, AlarmMark]] | None = None
 
+    def is_told(self, kind: AlarmKind, subject: str, now: datetime) -> bool:
+        """Whether this was told so lately that it is not told again."""
+        mark = self._of(kind).get(subject)
+        return mark is not None and mark.counts(now)
+
     def is_news(self, alarm: Alarm) -> bool:
         """Whether the same was not told lately; from now on it counts as told."""
+        if self.is_told(alarm.kind, alarm.subject, alarm.at):
+            return False
         marks = self._of(alarm.kind)
         mark = marks.get(alarm.subject)
-        if mark is not None and mark.counts(alarm.at):
-            return False
         marks[alarm.subject] = AlarmMark(
             at=alarm.at,
             again=None if alarm.again is None else alarm.again.total_seconds(),
@@ -246,6 +251,10 @@ class AlarmDispatcher:
             return False
         self._take(alarm)
         return True
+
+    def is_told(self, kind: AlarmKind, subject: str) -> bool:
+        """Whether this was told lately, so that to tell it now would be no news."""
+        return self._told.is_told(kind, subject, self._clock.now())
 
     def mended(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
         """Tell those who know of it that it is over."""

@@ -70,21 +70,13 @@ def say_stakes(app: BotContext, bench: ReviewPipeline) -> None:
     """Say what is kept back, by what, and who is paid by silence because of it."""
     if app.mode is not Mode.LIVE:
         return
-    ahead, guard = Foreseen(app), app.guard
-    # To look ahead takes as long as to judge all that waits: while the same is kept back, now and then will do.
-    kept = {
-        f"kept {bench.review} {by} {subject} {len(those)}": (by, subject, those)
-        for (by, subject), those in guard.kept.items()
-        if by in _KINDS
-    }
-    for gone in [name for name in guard.said if name.startswith(f"kept {bench.review} ")]:
-        if gone not in kept:
-            del guard.said[gone]
-    for name, (by, subject, those) in kept.items():
-        if guard.is_time(name, app.clock.monotonic()):
+    # To look ahead takes as long as to judge all that waits: only for what would be news.
+    ahead = Foreseen(app)
+    for (by, subject), those in app.guard.kept.items():
+        if by in _KINDS:
             _say_kept(app.notifier, bench, ahead, by, subject, those)
     _say_pauses(app.clock, app.guard, app.notifier, ahead)
-    _say_breakers(app.clock, app.guard, app.notifier, bench, ahead)
+    _say_breakers(app.guard, app.notifier, bench, ahead)
 
 
 def _say_kept(
@@ -95,11 +87,14 @@ def _say_kept(
     subject: str,
     those: Sequence[HeldBack],
 ) -> None:
-    noun = "due decision is" if len(those) == 1 else "due decisions are"
     kind, words = _KINDS[by]
+    about = f"{bench.review} {by} {subject}"
+    if notifier.alarms.is_told(kind, about):
+        return
+    noun = "due decision is" if len(those) == 1 else "due decisions are"
     what = f"{len(those)} {noun} held back by {words.format(subject)}."
     stakes = _exposure(ahead().of(bench.review, held.task_id) for held in those)
-    _tell(notifier, kind, f"{bench.review} {by} {subject}", what, stakes)
+    _tell(notifier, kind, about, what, stakes)
 
 
 def _say_pauses(clock: Clock, guard: GuardState, notifier: Notifier, ahead: Foreseen) -> None:
@@ -108,18 +103,17 @@ def _say_pauses(clock: Clock, guard: GuardState, notifier: Notifier, ahead: Fore
     on = {pause.word: pause for pause in pauses}
     for word in pauses_module.WORDS:
         if word not in on:
-            guard.said.pop(f"pause {word}", None)
             notifier.alarms.mended(
                 AlarmKind.PAUSED, f"The pause of {word} has ended.", subject=word
             )
-        elif guard.is_time(f"pause {word}", clock.monotonic()):
+        elif not notifier.alarms.is_told(AlarmKind.PAUSED, word):
             sentence = on[word].sentence()
             stakes = at_stake(ahead(), until=on[word].until)
             _tell(notifier, AlarmKind.PAUSED, word, f"{sentence[0].upper()}{sentence[1:]}.", stakes)
 
 
 def _say_breakers(
-    clock: Clock, guard: GuardState, notifier: Notifier, bench: ReviewPipeline, ahead: Foreseen
+    guard: GuardState, notifier: Notifier, bench: ReviewPipeline, ahead: Foreseen
 ) -> None:
     """Each opening is told for itself: one that follows a closing at once is news."""
     words = {note.subject: note for note in guard.words_on(guard_state.BREAKER_TOPIC)}
@@ -133,7 +127,7 @@ def _say_breakers(
                 notifier.alarms.mended(
                     AlarmKind.BREAKER, f"The breaker of {name} is closed again.", subject=subject
                 )
-        elif guard.is_time(f"breaker {name} {note.seq}", clock.monotonic()):
+        elif not notifier.alarms.is_told(AlarmKind.BREAKER, f"{name} {note.seq}"):
             what = (
                 f"The breaker of {name} is open: {note.value.get('what')}. Nothing is sent until a"
                 ' person says  reviewbot resume --reason "…".'

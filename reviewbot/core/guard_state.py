@@ -287,7 +287,7 @@ def _no_file() -> str | None:
 
 
 COUNT_EVERY = 600.0
-"""Seconds between two counts of all that is at stake; the alarm itself is repeated every hour."""
+"""Seconds between two lines of one backlog."""
 
 
 class FullLimit(NamedTuple):
@@ -382,7 +382,7 @@ class GuardState:
         return tuple(note for note in self.words if note.topic == topic)
 
     def is_time(self, what: str, now: float) -> bool:
-        """Whether to count again who is paid by silence: at once, and then now and then.
+        """Whether to say again what goes on: at once, and then now and then.
 
         `now` is monotonic seconds.
         """

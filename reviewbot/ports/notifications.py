@@ -14,6 +14,9 @@ class Alarms(Protocol):
     def tell(self, alarm: Alarm) -> bool:
         """Take an alarm; give whether it is news. Never raises and never waits for a channel."""
 
+    def is_told(self, kind: AlarmKind, subject: str) -> bool:
+        """Whether this was told lately, so that to tell it now would be no news."""
+
     def mended(self, kind: AlarmKind, sentence: str, *, subject: str = "") -> None:
         """Say that what was told is over; call it whenever all is well, it is cheap."""
 
