@@ -190,6 +190,10 @@ def as_share(text: str) -> str | None:
     percent = as_percent(text)
     if percent is not None:
         return f"{_tidy(Decimal(percent))}%"
+    if (
+        of_what := shape(r"(\D+) (?:of|der|von|aller) .*").fullmatch(bare(text).casefold())
+    ) is not None:
+        return as_share(of_what.group(1))
     part = shape(r"(\d{1,3}) ?(?:/|of|out of|von|in) ?(\d{1,3})").fullmatch(bare(text))
     if part is not None and 0 < int(part.group(1)) <= int(part.group(2)):
         return f"{_tidy((Decimal(part.group(1)) * 100 / Decimal(part.group(2))).quantize(Decimal(1)))}%"
@@ -345,10 +349,12 @@ def as_clock(text: str) -> str | None:
 def as_days(text: str) -> str | None:
     """`Monday to Friday`, `Mo-Fr`, `weekdays`, `Sa, So` as `mon-fri`; None where it is no days."""
     text = plain(text).casefold().strip(" ,:;")
+    said = text
     text = shape(r"(?:on |from |von |every |jeden |am |each |open )*(.*)").fullmatch(text).group(1)
     for days, words in _GROUPS.items():
-        if text and f" {text} " in f" {words} " and not text.startswith(("days", "day", "der")):
-            return days
+        for named in (said, text):
+            if named and f" {named} " in f" {words} " and not named.startswith(("day", "der")):
+                return days
     pieces = []
     for piece in shape(r",|;|/|\+|&| and | und ").split(text):
         ends = shape(r" ?- ?| to | till | until | through | thru | bis (?:zum )?|\.\.+").split(

@@ -10,7 +10,8 @@ from reviewbot.policy.language.spoken import as_cap
 from reviewbot.policy.language.synonyms import ACTIONS, meaning
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import Cap
-from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, only_cure
+from reviewbot.policy.notations import plain
+from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, only_cure, shape
 from reviewbot.policy.values import Misread, read_count, read_money, read_share
 
 Over = TypeVar("Over", bound=str)
@@ -74,6 +75,15 @@ _MEANS = {
 def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -> None:
     """Report what is no cap, with the one that was meant."""
     kind = {"money approved": "money", "dispute share": "share", OWN: "any"}.get(key, "count")
+    pieces = shape(r",? (?:and|und) (?:also )?|[;/&] ?|, ").split(plain(scalar.value))
+    caps = [as_cap(piece, kind) for piece in pieces]
+    if len(caps) > 1 and all(
+        cap is not None and any(map(str.isdigit, piece))
+        for cap, piece in zip(caps, pieces, strict=True)
+    ):
+        texts = ", ".join(cap[0] for cap in caps if cap is not None)
+        reading.add(misread.code, scalar, "one limit stands in one text", under=f"write  [{texts}]")
+        return
     meant = as_cap(scalar.value, kind)
     if fold(scalar.value) in _NO_CAP.split(","):
         cure = "delete the line: what no line names has no cap"

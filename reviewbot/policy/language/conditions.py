@@ -254,6 +254,10 @@ def _compare(reading: Reading, key: Scalar, value: Tree, fact: Fact) -> Compare 
     test: FactTest | None = None
     if isinstance(value, Sequence):
         test = _one_of(reading, value, fact)
+    elif isinstance(value, Mapping) and _in_braces(value):
+        meant = f"[{', '.join(key.value for key, _ in value.entries)}]"
+        message = "several values stand in brackets, not in braces"
+        reading.add("P031", value.span, message, under=f"write  {meant}")
     elif isinstance(value, Mapping):
         reading.add(
             "P031",
@@ -276,6 +280,12 @@ def _compare(reading: Reading, key: Scalar, value: Tree, fact: Fact) -> Compare 
         test_span=value.span,
         span=key.span,
     )
+
+
+def _in_braces(value: Mapping) -> bool:
+    """Whether a list was written as `{a, b}`."""
+    others = [other for _, other in value.entries]
+    return bool(others) and all(isinstance(other, Scalar) and not other.value for other in others)
 
 
 def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
@@ -346,10 +356,23 @@ def _second_line(
         cure = "put the two into one line:  condition: [NAME, NAME]"
     if fact is not None and isinstance(value, Scalar) and isinstance(first_value, Scalar):
         both = _as_between(reading, fact, (first_value.value, value.value))
+        if both is None and _are_plain(reading, fact, first_value.value, value.value):
+            both = f"[{first_value.value}, {value.value}]"
         if both is not None:
             cure = f"write both in one line:  {key.value}: {both}"
     message = f'a second line on "{key.value}" among the same lines'
     reading.add("P106", key.span, message, first=first, cure=cure)
+
+
+def _are_plain(reading: Reading, fact: Fact, *texts: str) -> bool:
+    """Whether texts are plain values, of which one is enough."""
+    try:
+        tests = [read_test(text, fact, reading.zone) for text in texts]
+    except Misread:
+        return False
+    return all(
+        isinstance(test, OneOf) and not test.negated and len(test.values) == 1 for test in tests
+    )
 
 
 def _as_between(reading: Reading, fact: Fact, texts: tuple[str, str]) -> str | None:

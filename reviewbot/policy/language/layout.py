@@ -344,7 +344,11 @@ class _Walk(LineWalk):
         if not (is_named or is_listed) or column < self.key_column + 2:
             return False
         self._say_dash(key, column)
-        self.put(column - 2, column, "- ")
+        below = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
+        if indent_of(below) == column + 2:
+            self.put(column, column, "- ")
+        else:
+            self.put(column - 2, column, "- ")
         return True
 
     def _say_dash(self, key: str, column: int) -> None:

@@ -26,6 +26,7 @@ from reviewbot.policy.text_forms import (
     listed,
     only_cure,
     said_unseen,
+    shape,
 )
 from reviewbot.policy.values import Misread, read_date
 
@@ -165,6 +166,12 @@ class ListSheet:
     def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
         if len(row.cells) != len(header):
             self._refuse_width(row, len(header))
+            return None
+        if shape(r"(?:sub)?(?:totals?|sum|count|summe|gesamt|anzahl)\b[: ]*\d*").fullmatch(
+            row.cells[0].text.casefold()
+        ):
+            message = "this line is the sum of a sheet, not a value of the list"
+            self._add("P129", row.cells[0].span, message, "delete this line")
             return None
         cells = dict(zip(header, row.cells, strict=True))
         keys = [(key.value.strip().casefold(), values) for key, values in self._wanted.where]

@@ -115,6 +115,8 @@ def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
     if isinstance(tree, Mapping):
         fields = MappingReader(reading, tree, LIST_ENTRY, what)
         scalar = fields.text("id")
+        if scalar is not None:
+            _refuse_several(reading, scalar, what, "- id: ")
         note = fields.free_text("note")
         until = reading.read(fields.text("until"), read_date)
     else:
@@ -129,14 +131,14 @@ def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
     return ListEntry(id=scalar.value.strip(), note=note_text, until=until, span=tree.span)
 
 
-def _refuse_several(reading: Reading, scalar: Scalar, what: str) -> None:
+def _refuse_several(reading: Reading, scalar: Scalar, what: str, begins: str = "- ") -> None:
     """Refuse several values behind one dash: they would be one that nothing equals."""
     if "," not in scalar.value and ";" not in scalar.value:
         return
     pieces = [piece.strip() for piece in scalar.value.replace(";", ",").split(",") if piece.strip()]
     if scalar.quoted or len(pieces) < 2:
         return
-    first, *others = (f"- {piece}" for piece in pieces)
+    first, *others = (f"{begins}{piece}" for piece in pieces)
     message = f"{what} is one value, and several stand here"
     under = f"write  {first}  and below it  {'  and  '.join(others)}"
     cure = f'for one value that holds a comma write  "{scalar.value}"'

@@ -55,6 +55,7 @@ _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
 _ORDERED = (*_NUMBERS, FactType.MOMENT)
 _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
+_ALL = "all,any,every,everything,both,alle,jede,jeder,beliebig,egal,beide,*"
 _NEAR_SCORE = Decimal("0.05")
 _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
 _OF_WHAT = r"(.*\d.*?),? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?"
@@ -84,7 +85,10 @@ def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
     asked = _Asked(reading, fact)
     tidy = bare(plain(text))
     found = begins(tidy, IS)
-    value = asked.value(found[2] if found else tidy)
+    tidy = found[2] if found else tidy
+    if is_nothing(tidy) and fact.type is not FactType.TEXT:
+        return Meant("0  or  unknown" if fact.type is FactType.COUNT else "unknown", sure=False)
+    value = asked.value(tidy)
     if value is None or value == text or fact.type is FactType.TEXT:
         return None
     return Meant(value, asked.sure)
@@ -110,6 +114,12 @@ class _Asked(AskedText):
                 self.sure = False
                 return "0  or  unknown"
             return "unknown"
+        if text.casefold() in _ALL.split(",") and self.fact.type not in (
+            FactType.YES_NO,
+            FactType.COUNT,
+        ):
+            self.sure, self.why = False, "without this line every value counts: delete it"
+            return "known"
         sure, why = self.sure, self.why
         ways: tuple[Callable[[str, int], str | None], ...] = (
             self._in_hours,

@@ -184,10 +184,25 @@ def diagnose(
             continue
         start = _value_start(lines[suspect])
         value = _Value(path, suspect, start, lines[suspect][start:].rstrip())
-        found = _look_at(value, lines[suspect][:start], in_flow) if value.text else None
+        found = _goes_on_below(value, lines) or (
+            _look_at(value, lines[suspect][:start], in_flow) if value.text else None
+        )
         if found is not None:
             return found
     return _layout(lines, line, mark.column, problem, path), None
+
+
+def _goes_on_below(value: _Value, lines: list[str]) -> tuple[Finding, Repair] | None:
+    """A text of several lines, the first of which ends with a colon."""
+    key = lines[value.line][: value.column].strip().removeprefix("- ").rstrip(": ")
+    below = next((line for line in lines[value.line + 1 :] if line.strip()), "")
+    is_deeper = _skip(below, 0) > _skip(lines[value.line], 0)
+    if not value.text.endswith(":") or key not in FREE_TEXTS or key == "name" or not is_deeper:
+        return None
+    message = "a colon stands at the end of a line of this text"
+    cure = f"write  {key}: |  and begin the text on the line below it"
+    finding, _ = value.mistake("P013", message, cure, at=len(value.text) - 1)
+    return finding, Repair(value.line, value.column, value.text[:-1].rstrip())
 
 
 def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Repair] | None:

@@ -21,6 +21,7 @@ from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
+from reviewbot.policy.notations import as_share
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import read_duration, read_share
 
@@ -67,13 +68,23 @@ def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None
         hold=_hold(reading, fields, then),
         rollout=_rollout(reading, fields),
         stage=read_stage(reading, fields),
-        shadow=bool(fields.yes_no("shadow")),
+        shadow=_shadow(reading, fields),
         repeat=bool(fields.yes_no("repeat")),
         note=fields.words("note"),
         name_span=name.span if name else fields.span,
         span=fields.span,
     )
     return rule if name is not None and then is not None else None
+
+
+def _shadow(reading: Reading, fields: MappingReader) -> bool:
+    scalar = fields.text("shadow")
+    share = None if scalar is None or scalar.value in ("0", "1") else as_share(scalar.value)
+    if scalar is not None and share is not None:
+        message = "shadow:  is yes or no; the tasks that a rule decides are a share under  rollout:"
+        reading.add("P101", scalar, message, under=f"write  rollout: {share}")
+        return True
+    return bool(fields.yes_no("shadow"))
 
 
 def _name(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> Scalar | None:

@@ -292,7 +292,7 @@ def _moments(reading: Reading, text: str) -> list[str] | None:
     return None if None in found else [*(f"{length} {words}" for length in found), end]
 
 
-_SEVERAL = " ?, ?| ?; ?| and | und | or | oder | & | / | [+] "
+_SEVERAL = " ?[(]?(?:cc|copy|kopie):? | ?, ?| ?; ?| and | und | or | oder | & | / | [+] "
 """What stands between the names of several people."""
 
 
@@ -304,7 +304,7 @@ def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tupl
     for name in names:
         several = None if name is None or name.quoted else shape(_SEVERAL).split(plain(name.value))
         if name is not None and several is not None and len(several) > 1:
-            meant = f"[{', '.join(several)}]"
+            meant = f"[{', '.join(one.strip(' ()') for one in several)}]"
             message = "several people stand in brackets, with commas"
             cure = f'for one name that has such a word in it write  "{name.value}"'
             whole = (name, meant) if isinstance(tree, Scalar) else None

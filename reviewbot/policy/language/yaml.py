@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language.foreign import foreign_file
 from reviewbot.policy.language.layout import lay_out
-from reviewbot.policy.language.lines import Layout, behind_dashes, indent_of, is_tidy
+from reviewbot.policy.language.lines import FACTS, Layout, behind_dashes, indent_of, is_tidy
 from reviewbot.policy.language.repair import (
     NO_TEXTS,
     Repair,
@@ -401,18 +401,17 @@ class _Builder:
             message = "a text cannot begin with ! unless it stands in quotes"
             cure = "put quotes around the whole text"
             key = self._line(mark.line)[: mark.column].strip().removeprefix("- ").rstrip(": ")
-            if event.tag in ("!", "!=") or key in NO_TEXTS:
+            is_sure = event.tag in ("!", "!=") or key in NO_TEXTS
+            if is_sure or (key in FACTS and " " in rest):
                 sign = "!=" if event.tag.startswith("!=") else "!"
-                message = f"comparisons are words: {sign} is not one"
-                cure = f"write  not {rest.lstrip('!= ')}"
-                end = len(self._line(mark.line).rstrip())
-                self._add(
-                    "P008",
-                    span,
-                    message,
-                    cure,
-                    Fix(spot(mark.line, mark.column, end - mark.column), cure[7:]),
+                message, meant = (
+                    f"comparisons are words: {sign} is not one",
+                    f"not {rest.lstrip('!= ')}",
                 )
+                end = len(self._line(mark.line).rstrip())
+                place = spot(mark.line, mark.column, end - mark.column)
+                cure = f"write  {meant}{'' if is_sure else ';  for the text itself put quotes around it'}"
+                self._add("P008", span, message, cure, Fix(place, meant) if is_sure else None)
                 return
             self._add("P008", span, message, cure)
 
