@@ -15,12 +15,13 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.foresight.gather import Bot, outlook_of
 from reviewbot.insights import ladder as shown_ladder
 from reviewbot.insights.ladder import FEWEST, Shown, due_steps
+from reviewbot.insights.plan import plan
 from reviewbot.policy.ladder import LIVE, SHADOW, Stage
 from reviewbot.review.answer import PersonAnswer, answer
 from reviewbot.review.poll import poll_once
 from reviewbot.runtime.chores import move_ladders
 from reviewbot.safety import ladder
-from tests.fakes import START
+from tests.fakes import START, an_app
 from tests.safety.test_guards import PAY, Room, a_policy, a_room, tasks
 
 BACK = (
@@ -211,3 +212,19 @@ def test_what_a_person_answers_agrees_or_speaks_against() -> None:
     assert shown_ladder.shown(room.ledger, policy, since, room.clock.now()) == {
         "pay": Shown(agreeing=2, against=1)
     }
+
+
+def test_a_look_ahead_by_another_process_goes_by_the_step_in_the_log() -> None:
+    """The report names the rule that has climbed, and not the one below that the text alone would ask."""
+    room = a_room(a_policy(PAY + CLIMBS + REST), count=3)
+    poll_once(room.app)
+    climb(room)
+    room.clock.forward(minutes=1)
+    room.world.add(*tasks(24, first=10))
+    poll_once(room.app)
+    climb(room)
+    room.world.add(*tasks(2, first=100))
+    judge = room.bench.judges[0]
+    beside = an_app(room.world, judge, live=False, ledger=room.ledger, clock=room.clock)
+
+    assert {planned.verdict.rule for planned in plan(beside).planned} == {"pay"}
