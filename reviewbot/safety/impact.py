@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from reviewbot.core.pipeline import Events
+from reviewbot.core.guard_state import GuardPost
 from reviewbot.core.questions import open_rounds
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import PastReview, read_past, was_judged
@@ -97,13 +97,7 @@ class ChangeImpact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def weigh(
-    ledger: Ledger,
-    clock: Clock,
-    events: Events,
-    revisions: Revisions,
-    new: Judge,
-    before: str,
-    since: datetime,
+    post: GuardPost, revisions: Revisions, new: Judge, before: str, since: datetime
 ) -> ChangeImpact:
     """Judge what is recorded by `new` and by the revision `before`; without one, nothing covered it.
 
@@ -114,28 +108,26 @@ def weigh(
         old = revisions.judge(before)
         if old is None and before:
             return replace(empty, problem="the revision before can no longer be read")
-        end = clock.monotonic() + SECONDS
-        opened, past, left = _rounds(ledger, old, new, since)
+        end = post.clock.monotonic() + SECONDS
+        opened, past, left = _rounds(post.ledger, old, new, since)
         return replace(
             empty,
-            open=_judged(clock, opened, old, new, end, left),
-            past=_judged(clock, past, old, new, end),
+            open=_judged(post.clock, opened, old, new, end, left),
+            past=_judged(post.clock, past, old, new, end),
         )
     except Exception as error:  # noqa: BLE001 - statistics must keep no policy from acting
-        events("change not weighed", level="error", error=repr(error))
+        post.events("change not weighed", level="error", error=repr(error))
         return replace(empty, problem=f"the comparison failed ({error!r:.200})")
 
 
-def record(
-    ledger: Ledger, clock: Clock, events: Events, policy: str, weighed: ChangeImpact
-) -> None:
+def record(post: GuardPost, policy: str, weighed: ChangeImpact) -> None:
     """Write it down, and say it. A log that cannot be written gets it at the next start."""
     try:
-        ledger.note(TOPIC, policy, as_value(weighed), clock.now())
+        post.ledger.note(TOPIC, policy, as_value(weighed), post.clock.now())
     except LedgerError as error:
-        events("change not weighed", level="error", error=str(error))
+        post.events("change not weighed", level="error", error=str(error))
         return
-    events(
+    post.events(
         "policy change weighed",
         policy=policy,
         before=weighed.before[:8],

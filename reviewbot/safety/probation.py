@@ -53,28 +53,22 @@ def newest_change(ledger: Ledger, policy: str) -> PolicyChange | None:
 
 
 def activate(
-    ledger: Ledger,
-    clock: Clock,
-    events: Events,
-    policy: Policy,
-    running: frozenset[str],
-    *,
-    is_first: bool,
+    post: GuardPost, policy: Policy, running: frozenset[str], *, is_first: bool
 ) -> PolicyChange:
     """Note that this revision judges from now on, unless it is the one that did; give the change.
 
     `running` names all policies that are to judge, `is_first` says that the ledger has known none.
     """
-    last = newest_change(ledger, policy.name)
+    last = newest_change(post.ledger, policy.name)
     if last is not None and last.revision == policy.revision:
         return last
     if is_first:
-        change = PolicyChange(revision=policy.revision, since=clock.now(), over=True)
+        change = PolicyChange(revision=policy.revision, since=post.clock.now(), over=True)
     else:
-        before = earlier(ledger, policy, running)
-        change = _changed(ledger, clock, policy, before)
-        _say_change(events, policy, change)
-    ledger.note(TOPIC, policy.name, _value(change), clock.now())
+        before = earlier(post.ledger, policy, running)
+        change = _changed(post.ledger, post.clock, policy, before)
+        _say_change(post.events, policy, change)
+    post.ledger.note(TOPIC, policy.name, _value(change), post.clock.now())
     return change
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.guard_state import GuardState
-from reviewbot.core.notifier import Notifier
-from reviewbot.core.pipeline import Events
-from reviewbot.core.recorded_facts import Revisions, judge_of
+from reviewbot.core.recorded_facts import judge_of
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import OutOfDate, UsageError
 from reviewbot.domain.review import ReviewKind
@@ -18,7 +17,6 @@ from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.change import loosened
 from reviewbot.ports.ledger import Ledger, LogNote, StoredPolicy
-from reviewbot.ports.queue import Clock
 from reviewbot.safety import impact, probation
 from reviewbot.safety.probation import parsed, said_of_change
 
@@ -101,59 +99,6 @@ def waiting(ledger: Ledger) -> list[LogNote]:
     return [note for note in ledger.notes(TOPIC) if note.value.get("accepted") is not True]
 
 
-def ask(
-    ledger: Ledger,
-    clock: Clock,
-    events: Events,
-    notifier: Notifier,
-    revisions: Revisions,
-    judge: Judge,
-    before: StoredPolicy,
-    people: int,
-) -> None:
-    """Say once that a revision waits for people, and what it would change."""
-    policy = judge.policy
-    known = _newest(ledger, policy.revision)
-    if known is not None and needs(known.value) >= people:
-        return
-    now = clock.now()
-    said = said_of_change(parsed(before), policy)
-    raises = _raises(before, policy) if people > 1 else ()
-    weighed = impact.weigh(ledger, clock, events, revisions, judge, before.revision, now)
-    value = {
-        "accepted": False,
-        "policy": policy.name,
-        "before": before.revision,
-        "said": said,
-        "weighed": impact.as_value(weighed),
-        "needs": people,
-        "raises": raises,
-        "by": [] if known is None else list(accepted_by(known.value)),
-    }
-    ledger.note(TOPIC, policy.revision, value, now)
-    events(
-        "policy waits to be accepted",
-        level="warning",
-        policy=policy.name,
-        running=before.revision[:8],
-        revision=policy.revision[:8],
-        people=people,
-        raises=raises,
-        said=said,
-        weighed=tuple(weighed.sentences()),
-    )
-    whom = "a person says" if people == 1 else "two people say"
-    why = f" (it raises {', '.join(raises)})" if raises else ""
-    notifier.notify(
-        AlarmKind.PROBATION,
-        f"{policy.name} {policy.revision[:8]} waits{why}: {before.revision[:8]} runs until {whom}"
-        f" reviewbot policy accept {policy.revision[:8]}",
-        subject=policy.revision,
-        urgency="warning",
-        said=[*said, *weighed.sentences()],
-    )
-
-
 def _newest(ledger: Ledger, revision: str) -> LogNote | None:
     return next((note for note in ledger.notes(TOPIC) if note.subject == revision), None)
 
@@ -189,7 +134,7 @@ def adopt(app: BotContext, judges: Iterable[Judge], *, remember: bool = True) ->
     """
     judges = tuple(judges)
     if remember:
-        judges = _admit(app, judges)
+        judges = _Admission(app).admit(judges)
     of_kind: dict[ReviewKind, list[Judge]] = {}
     for judge in judges:
         of_kind.setdefault(judge.policy.applies_to.review, []).append(judge)
@@ -213,40 +158,6 @@ def adopt_accepted(app: BotContext) -> None:
     adopt(app, [wanted.get(judge.policy.name, judge) for judge in running])
 
 
-def _admit(app: BotContext, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
-    """Those that may run: each itself, or the revision that it has to wait behind."""
-    app.guard.waiting = {}
-    app.guard.refresh(app.ledger)
-    names = frozenset(judge.policy.name for judge in judges)
-    is_first = _is_first(app.ledger, judges)
-    admitted = []
-    for judge in judges:
-        before = probation.earlier(app.ledger, judge.policy, names)
-        chosen = judge
-        if before is not None and (people := _waits_for(app.ledger, app.guard, judge, before)):
-            ask(
-                app.ledger,
-                app.clock,
-                app.events,
-                app.notifier,
-                app.revisions,
-                judge,
-                before,
-                people,
-            )
-            chosen = judge_of(before)
-            app.guard.waiting[chosen.policy.name] = (judge, people)
-        _make_up(app.ledger, app.clock, app.events, app.notifier, app.revisions, chosen.policy.name)
-        app.ledger.remember_policy(chosen.policy, app.clock.now())
-        change = probation.activate(
-            app.ledger, app.clock, app.events, chosen.policy, names, is_first=is_first
-        )
-        _make_up(app.ledger, app.clock, app.events, app.notifier, app.revisions, chosen.policy.name)
-        probation.put_on_trial(app.guard_post, chosen.policy, change)
-        admitted.append(chosen)
-    return tuple(admitted)
-
-
 def _is_first(ledger: Ledger, judges: tuple[Judge, ...]) -> bool:
     """Whether nothing has judged by this log yet; a text alone may be left of a start that failed."""
     mine = {judge.policy.revision for judge in judges}
@@ -260,23 +171,89 @@ def _waits_for(ledger: Ledger, guard: GuardState, judge: Judge, before: StoredPo
     return 0 if is_accepted(ledger, judge.policy.revision, people) else people
 
 
-def _make_up(
-    ledger: Ledger,
-    clock: Clock,
-    events: Events,
-    notifier: Notifier,
-    revisions: Revisions,
-    policy: str,
-) -> None:
-    """Weigh how this policy last took over, where that is not in the log: now, or after a crash."""
-    change = probation.newest_change(ledger, policy)
-    if change is None or change.before is None:
-        return
-    known = impact.newest(ledger, policy)
-    if known is not None and (known.revision, known.since) == (change.revision, change.since):
-        return
-    judge = revisions.judge(change.revision)
-    if judge is not None:
-        weighed = impact.weigh(ledger, clock, events, revisions, judge, change.before, change.since)
-        impact.record(ledger, clock, events, policy, weighed)
-        probation.tell_change(notifier, policy, change, weighed.sentences())
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """Policies on their way in: each is told, weighed and written down, or waits for people."""
+
+    app: BotContext
+
+    def admit(self, judges: tuple[Judge, ...]) -> tuple[Judge, ...]:
+        """Those that may run: each itself, or the revision that it has to wait behind."""
+        app, post = self.app, self.app.guard_post
+        app.guard.waiting = {}
+        app.guard.refresh(app.ledger)
+        names = frozenset(judge.policy.name for judge in judges)
+        is_first = _is_first(app.ledger, judges)
+        admitted = []
+        for judge in judges:
+            before = probation.earlier(app.ledger, judge.policy, names)
+            chosen = judge
+            if before is not None and (people := _waits_for(app.ledger, app.guard, judge, before)):
+                self._ask(judge, before, people)
+                chosen = judge_of(before)
+                app.guard.waiting[chosen.policy.name] = (judge, people)
+            self._make_up(chosen.policy.name)
+            app.ledger.remember_policy(chosen.policy, app.clock.now())
+            change = probation.activate(post, chosen.policy, names, is_first=is_first)
+            self._make_up(chosen.policy.name)
+            probation.put_on_trial(post, chosen.policy, change)
+            admitted.append(chosen)
+        return tuple(admitted)
+
+    def _make_up(self, policy: str) -> None:
+        """Weigh how this policy last took over, where that is not in the log: now, or after a crash."""
+        ledger, post = self.app.ledger, self.app.guard_post
+        change = probation.newest_change(ledger, policy)
+        if change is None or change.before is None:
+            return
+        known = impact.newest(ledger, policy)
+        if known is not None and (known.revision, known.since) == (change.revision, change.since):
+            return
+        judge = self.app.revisions.judge(change.revision)
+        if judge is not None:
+            weighed = impact.weigh(post, self.app.revisions, judge, change.before, change.since)
+            impact.record(post, policy, weighed)
+            probation.tell_change(self.app.notifier, policy, change, weighed.sentences())
+
+    def _ask(self, judge: Judge, before: StoredPolicy, people: int) -> None:
+        """Say once that a revision waits for people, and what it would change."""
+        ledger, policy = self.app.ledger, judge.policy
+        known = _newest(ledger, policy.revision)
+        if known is not None and needs(known.value) >= people:
+            return
+        now = self.app.clock.now()
+        said = said_of_change(parsed(before), policy)
+        raises = _raises(before, policy) if people > 1 else ()
+        weighed = impact.weigh(self.app.guard_post, self.app.revisions, judge, before.revision, now)
+        value = {
+            "accepted": False,
+            "policy": policy.name,
+            "before": before.revision,
+            "said": said,
+            "weighed": impact.as_value(weighed),
+            "needs": people,
+            "raises": raises,
+            "by": [] if known is None else list(accepted_by(known.value)),
+        }
+        ledger.note(TOPIC, policy.revision, value, now)
+        self.app.events(
+            "policy waits to be accepted",
+            level="warning",
+            policy=policy.name,
+            running=before.revision[:8],
+            revision=policy.revision[:8],
+            people=people,
+            raises=raises,
+            said=said,
+            weighed=tuple(weighed.sentences()),
+        )
+        whom = "a person says" if people == 1 else "two people say"
+        why = f" (it raises {', '.join(raises)})" if raises else ""
+        self.app.notifier.notify(
+            AlarmKind.PROBATION,
+            f"{policy.name} {policy.revision[:8]} waits{why}: {before.revision[:8]} runs until {whom}"
+            f" reviewbot policy accept {policy.revision[:8]}",
+            subject=policy.revision,
+            urgency="warning",
+            said=[*said, *weighed.sentences()],
+        )

@@ -247,9 +247,7 @@ def test_the_work_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
     judge.decide = slow
     found = impact.weigh(
-        room.app.ledger,
-        room.app.clock,
-        room.app.events,
+        room.app.guard_post,
         room.app.revisions,
         judge,
         a_policy(ASK).policy.revision,
@@ -295,9 +293,7 @@ def test_a_revision_that_can_no_longer_be_read_is_said() -> None:
     room.app.revisions.judge = lambda revision: None  # type: ignore[method-assign]
 
     found = impact.weigh(
-        room.app.ledger,
-        room.app.clock,
-        room.app.events,
+        room.app.guard_post,
         room.app.revisions,
         a_policy(PAY),
         "0" * 64,
