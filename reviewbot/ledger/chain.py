@@ -19,8 +19,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import asdict, astuple, replace
@@ -316,8 +317,8 @@ class Chain(KeyRows):
         """One transaction that adds lines."""
         with self._engine.writing(self._key):
             count, head = self.end()
-            self._notice_loss(count, head)
-            end = ChainEnd(self._engine, self._key, count, head)
+            self._notice_loss(count, head, self._engine.life())
+            end = ChainEnd(self._run, self._engine.salt, count, head, count + 1)
             yield end
         self.own_lines += end.count - count
         if end.count > count and self._lost is None:
@@ -332,7 +333,7 @@ class Chain(KeyRows):
         """What this process wrote and the log no longer holds."""
         with self._engine.reading():
             if self._lost is None:
-                self._notice_loss(*self.end())
+                self._notice_loss(*self.end(), self._engine.life())
             return self._lost
 
     def recount(self) -> None:
@@ -344,9 +345,8 @@ class Chain(KeyRows):
         with self._engine.reading():
             self._written = self._lost = None
 
-    def _notice_loss(self, count: int, head: bytes) -> None:
+    def _notice_loss(self, count: int, head: bytes, life: Hashable) -> None:
         """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
-        life = self._engine.life()
         if self._written is None:
             self._began, self._counted = count, life
         if self._lost is not None or self._written is None:
@@ -374,18 +374,23 @@ class Chain(KeyRows):
             self._lost = f"lines between line {began} and line {count} are not there any more"
 
 
-class ChainEnd(KeyRows):
+@dataclass(slots=True)
+class ChainEnd:
     """Where the chain ends, as one transaction adds to it; nobody else can meanwhile."""
 
-    def __init__(self, engine: LedgerEngine, key: str, count: int, head: bytes) -> None:
-        super().__init__(engine, key)
-        self.count, self.head, self.next = count, head, count + 1
+    run: Callable[..., Any]
+    """Runs a statement about the rows of its key."""
+    salt: Callable[[], bytes]
+    count: int
+    head: bytes
+    next: int
+    """The number of the next line."""
 
     def add(self, line: ChainLine) -> None:
         """Append a line that was made for `next`."""
-        line = salted(line, self._engine.salt())
+        line = salted(line, self.salt())
         self.count, self.head, self.next = line.seq, digest(self.head, line), line.seq + 1
-        self._run(statements.add(entry), asdict(replace(line, hash=self.head)))
+        self.run(statements.add(entry), asdict(replace(line, hash=self.head)))
 
 
 class LogPart(KeyRows):

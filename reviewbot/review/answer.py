@@ -180,7 +180,7 @@ def _judge(ledger: Ledger, bench: ReviewPipeline, chosen: Round) -> Judge | None
     """The policy that runs by the name of the one that asked; where none does, as it was then."""
     if chosen.latest is None:
         return None
-    asked = chosen.decision
+    asked = chosen.latest.decision
     running = (judge for judge in bench.judges if judge.policy.name == asked.policy)
     return next(running, None) or Revisions(ledger).judge(asked.revision)
 

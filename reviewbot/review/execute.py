@@ -295,6 +295,7 @@ def decide(
     decided_by: str | None = None,
 ) -> Decision:
     """Put a verdict into the form that is written down, with its grounds."""
+    clock_ahead = _clock_ahead(skew) if verdict.action.writes else None
     return Decision(
         id=decision_id(item.review, item.id, item.epoch, verdict.action),
         review=item.review,
@@ -320,7 +321,7 @@ def decide(
         trace=verdict.trace(),
         facts=facts_to_json(facts),
         decided_by=decided_by,
-        clock_ahead=_clock_ahead(skew) if verdict.action.writes else None,
+        clock_ahead=clock_ahead,
         held_by=verdict.held_by,
         wanted=verdict.wanted,
     )

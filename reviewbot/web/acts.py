@@ -35,10 +35,10 @@ STEPS = {step_name(step): step for step in (SHADOW, MIDDLE, LIVE)}
 
 def open_round(visit: Visit, task: str) -> Round:
     """The open round of a task by its whole id. Raises Changed where it has none, with how the last ended."""
-    for found in open_rounds(visit.console.ledger):
+    for found in open_rounds(visit.ledger):
         if found.sighting.task_id == task:
             return found
-    ended = how_it_ended(visit.console.ledger, task, visit.now - LONG_AGO)
+    ended = how_it_ended(visit.ledger, task, visit.now - LONG_AGO)
     raise Changed(f"too late: {ended}" if ended else "no open round has this id")
 
 
@@ -86,7 +86,7 @@ def _press(visit: Visit, action: Action) -> Response:
     _refuse_if_held(visit, chosen, action)
     try:
         pending.press(
-            visit.console.ledger,
+            visit.ledger,
             chosen,
             reply,
             now=visit.now,
@@ -120,7 +120,7 @@ def _reply(visit: Visit, chosen: Round, action: Action) -> PersonAnswer:
     if own:
         return msgspec.structs.replace(reply, text=own, fields=fields or None)
     name = form.get("reason_name", "")
-    texts = texts_for(visit.console.ledger, chosen, Revisions(visit.console.ledger))
+    texts = texts_for(visit.ledger, chosen, Revisions(visit.ledger))
     for text in texts.written:
         if text.name == name:
             return msgspec.structs.replace(reply, text=text.text, fields=fields or text.fields)
@@ -163,9 +163,9 @@ def _rehearse(visit: Visit, chosen: Round, reply: PersonAnswer) -> Response:
 def undo(visit: Visit) -> Response:
     """Take an answer back before it is sent."""
     chosen = open_round(visit, visit.path["task"])
-    waiting = pending.pending_on(visit.console.ledger, chosen.decision.id)
+    waiting = pending.pending_on(visit.ledger, chosen.decision.id)
     if waiting is None or not pending.undo(
-        visit.console.ledger, waiting, who=visit.who.name, now=visit.now
+        visit.ledger, waiting, who=visit.who.name, now=visit.now
     ):
         raise Changed("there is nothing left to undo: it was sent")
     return RedirectResponse(f"/task/{visit.path['task']}", 303)
@@ -175,11 +175,7 @@ def cancel(visit: Visit) -> Response:
     """Keep a sealed decision from being sent."""
     chosen = open_round(visit, visit.path["task"])
     seal.cancel(
-        visit.console.ledger,
-        chosen,
-        who=visit.who.name,
-        reason=visit.form.get("reason", ""),
-        now=visit.now,
+        visit.ledger, chosen, who=visit.who.name, reason=visit.form.get("reason", ""), now=visit.now
     )
     return RedirectResponse(f"/task/{visit.path['task']}", 303)
 
@@ -192,7 +188,7 @@ def claim(visit: Visit) -> Response:
     taken = visit.form.get("take_over") == "yes"
     try:
         questions.claim(
-            visit.console.ledger, chosen.decision.id, visit.who.name, visit.now, take_over=taken
+            visit.ledger, chosen.decision.id, visit.who.name, visit.now, take_over=taken
         )
     except UsageError as error:
         words = str(error).replace("; --take-over takes it from them", "")
@@ -204,7 +200,7 @@ def release(visit: Visit) -> Response:
     """Let others look at it."""
     chosen = open_round(visit, visit.path["task"])
     if chosen.latest is not None:
-        questions.let_go(visit.console.ledger, chosen.decision.id, visit.who.name, visit.now)
+        questions.let_go(visit.ledger, chosen.decision.id, visit.who.name, visit.now)
     return RedirectResponse(_back(visit), 303)
 
 
@@ -226,7 +222,7 @@ def answer_several(visit: Visit) -> Response:
         return page(
             visit,
             "several.html.jinja",
-            rounds=[(chosen, pending.seen_mark(visit.console.ledger, chosen)) for chosen in rounds],
+            rounds=[(chosen, pending.seen_mark(visit.ledger, chosen)) for chosen in rounds],
             action=action,
             total=sum(chosen.decision.amount_micros or 0 for chosen in rounds),
             reason=visit.form.get("reason", ""),
@@ -253,7 +249,7 @@ def _press_one_of_several(
     reply = PersonAnswer(action=action, who=visit.who.name, text=text)
     try:
         pending.press(
-            visit.console.ledger,
+            visit.ledger,
             chosen,
             reply,
             now=visit.now,
@@ -313,14 +309,14 @@ def accept(visit: Visit) -> Response:
     """Let a changed policy run."""
     revision = visit.form.get("revision", "")
     left = rollout.accept(
-        visit.console.ledger,
+        visit.ledger,
         revision,
         who=visit.who.name,
         now=visit.now,
         by_another=visit.console.settings.by_another,
     )
     note(
-        visit.console.ledger,
+        visit.ledger,
         "policy accepted",
         who=visit.who.name,
         now=visit.now,
@@ -332,7 +328,7 @@ def accept(visit: Visit) -> Response:
 
 def move_stage(visit: Visit) -> Response:
     """Hold a rule on its step, let it move again, or put it on another."""
-    ledger, form, who = visit.console.ledger, visit.form, visit.who.name
+    ledger, form, who = visit.ledger, visit.form, visit.who.name
     standing = ladder.standing_of(ledger, form.get("rule", ""), visit.path["policy"])
     reason, step = form.get("reason", ""), form.get("step", "")
     if form.get("act") == "put":

@@ -136,6 +136,11 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a page of another site led here."""
 
     @property
+    def ledger(self) -> Ledger:
+        """The log of the console."""
+        return self.console.ledger
+
+    @property
     def who(self) -> Session:
         """Whoever is signed in, on a page that needs somebody to be."""
         assert self.session is not None

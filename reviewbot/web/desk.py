@@ -141,7 +141,7 @@ def _holder(question: OpenQuestion) -> str:
 
 def _rows(visit: Visit, questions: Iterable[OpenQuestion]) -> Iterator[QueueRow]:
     zones = visit.console.zones()
-    pending = {answer.question: answer for answer in pending_answers(visit.console.ledger)}
+    pending = {answer.question: answer for answer in pending_answers(visit.ledger)}
     for question in questions:
         decision = question.round.decision
         zone = zones.of(revision=decision.revision, policy=decision.policy, review=decision.review)

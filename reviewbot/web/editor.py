@@ -69,7 +69,7 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
 def edit(visit: Visit) -> Response:
     """The editor: the draft where there is one, else the text that runs."""
     stored = _stored(visit)
-    draft = draft_of(visit.console.ledger, stored.name)
+    draft = draft_of(visit.ledger, stored.name)
     text = stored.source if draft is None else draft.source
     return _shown(visit, stored, text, draft)
 
@@ -78,7 +78,7 @@ def save(visit: Visit) -> Response:
     """Check the text, try it on the past, save it as a draft, or propose it to the others."""
     stored, act = _stored(visit), visit.form.get("act", "check")
     text = visit.form.get("source", "")
-    ledger, who = visit.console.ledger, visit.who.name
+    ledger, who = visit.ledger, visit.who.name
     draft = draft_of(ledger, stored.name)
     if act in ("save", "propose"):
         parsed = read_text(text, f"{stored.name}.yaml", stored.files, today=visit.now.date())
@@ -190,7 +190,7 @@ def _place_of(span: Span) -> dict[str, list[int]]:
 def patch(visit: Visit) -> Response:
     """The draft as a patch of the file that the policy comes from."""
     stored = _stored(visit)
-    draft = draft_of(visit.console.ledger, stored.name)
+    draft = draft_of(visit.ledger, stored.name)
     if draft is None:
         raise UsageError("there is no draft of it")
     path = stored.path.lstrip("/")
@@ -209,7 +209,7 @@ def _stored(visit: Visit) -> StoredPolicy:
     name = visit.path["policy"]
     beat = visit.console.beat()
     running = {} if beat is None else {policy.name: policy.revision for policy in beat.policies}
-    found = [stored for stored in visit.console.ledger.policies() if stored.name == name]
+    found = [stored for stored in visit.ledger.policies() if stored.name == name]
     if not found:
         raise UsageError(f"no policy is called {name!r}")
     return next((stored for stored in found if stored.revision == running.get(name)), found[-1])
@@ -264,7 +264,7 @@ def try_on_the_past(visit: Visit, running: Judge, draft: Judge) -> WhatIf:
     impact = Impact()
     timed = TimedReviews()
     judged = counter(impact, running, draft, visit.now, timed=timed.add)
-    for review in past_reviews(visit.console.ledger.iter_decisions(since), since, lambda _: None):
+    for review in past_reviews(visit.ledger.iter_decisions(since), since, lambda _: None):
         judged(review)
     kept = timed.hold(impact, running, draft)
     timed.close()
@@ -300,8 +300,7 @@ def _queue(visit: Visit, running: Judge, draft: Judge) -> tuple[tuple[str, str, 
     """What would become otherwise of what is open now."""
     bot = bot_of(visit.console.settings, visit.now)
     before, after = (
-        outlook_of(visit.console.ledger, visit.now, bot, judges=[judge])
-        for judge in (running, draft)
+        outlook_of(visit.ledger, visit.now, bot, judges=[judge]) for judge in (running, draft)
     )
     return tuple(
         (key[1], future.end, after.futures[key].end)

@@ -39,8 +39,7 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     today = visit.now.astimezone(ZoneInfo(judge.policy.timezone)).date()
     came = _came_in(visit, stored[:LOOKED_AT])
     publishers = {
-        made.revision: made.by
-        for made in published.published(visit.console.ledger, judge.policy.name)
+        made.revision: made.by for made in published.published(visit.ledger, judge.policy.name)
     }
     return page(
         visit,
@@ -48,7 +47,7 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         status=status,
         policy=judge.policy,
         lists=[(named, _rows(named, came, publishers, today)) for named in judge.policy.lists],
-        draft=draft_of(visit.console.ledger, judge.policy.name),
+        draft=draft_of(visit.ledger, judge.policy.name),
         from_ledger=stored[0].path.startswith(published.SCHEME),
         problem=problem,
     )
@@ -91,7 +90,7 @@ def _rows(
 
 def change(visit: Visit) -> Response:
     """Add an entry, change when it ends, or take it out: in the draft, which others then look at."""
-    ledger, form, who = visit.console.ledger, visit.form, visit.who.name
+    ledger, form, who = visit.ledger, visit.form, visit.who.name
     judge, stored = running_policy(visit)
     name, chosen = form.get("list", ""), stored[0]
     draft = draft_of(ledger, judge.policy.name)

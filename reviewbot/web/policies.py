@@ -29,7 +29,7 @@ def all_policies(visit: Visit) -> Response:
     """Every policy that runs or ran, the newest revision of each."""
     beat = visit.console.beat()
     running = {} if beat is None else {policy.name: policy.revision for policy in beat.policies}
-    newest = {stored.name: stored for stored in visit.console.ledger.policies()}
+    newest = {stored.name: stored for stored in visit.ledger.policies()}
     return page(
         visit,
         "policies.html.jinja",
@@ -45,7 +45,7 @@ def running_policy(visit: Visit) -> tuple[Judge, list[StoredPolicy]]:
     name = visit.path["policy"]
     beat = visit.console.beat()
     running = {} if beat is None else {policy.name: policy.revision for policy in beat.policies}
-    stored = [found for found in visit.console.ledger.policies() if found.name == name]
+    stored = [found for found in visit.ledger.policies() if found.name == name]
     if not stored:
         raise UsageError(f"no policy is called {name!r}")
     judge = visit.console.revisions().judge(running.get(name, stored[-1].revision))
@@ -72,7 +72,7 @@ def one_policy(visit: Visit) -> Response:
             )
             for passage in read_policy(judge.policy)
         ],
-        stages=standings(visit.console.ledger, judge.policy),
+        stages=standings(visit.ledger, judge.policy),
         step_name=step_name,
         steps=tuple(STEPS),
         decisions=counts.decisions,
@@ -84,7 +84,7 @@ def one_policy(visit: Visit) -> Response:
 def _changes(visit: Visit, policy: str) -> dict[str, str]:
     """What each revision moved as it took over, in a sentence."""
     found = {}
-    for word in visit.console.ledger.story(impact.TOPIC, policy):
+    for word in visit.ledger.story(impact.TOPIC, policy):
         change = impact.from_value(word.value)
         if change is not None:
             found[change.revision] = change.sentence()

@@ -55,7 +55,7 @@ def pack(visit: Visit) -> Response:
     values = _record(visit, logged)
     form = visit.query.get("form", "html")
     note(
-        visit.console.ledger,
+        visit.ledger,
         "evidence pack",
         who=visit.who.name,
         now=visit.now,
@@ -80,7 +80,7 @@ def pack(visit: Visit) -> Response:
 
 
 def _logged(visit: Visit) -> Logged:
-    found = visit.console.ledger.decision(visit.path["decision"])
+    found = visit.ledger.decision(visit.path["decision"])
     if found is None:
         raise UsageError("no decision has this id")
     return found
@@ -222,7 +222,7 @@ def _newest_first(visit: Visit) -> Iterator[Logged]:
     before = visit.query.get("before", "")
     if before and not before.isdecimal():
         raise UsageError("the place in the log is a number")
-    return visit.console.ledger.newest_first(int(before) if before else None)
+    return visit.ledger.newest_first(int(before) if before else None)
 
 
 def _fits_all(visit: Visit, logged: Logged, wanted: dict[str, str]) -> bool:
@@ -268,7 +268,7 @@ def export(visit: Visit) -> Response:
     file = TemporaryFile()  # noqa: SIM115 - the answer reads it, and closes it at its end
     WRITERS[form](file, chosen())
     note(
-        visit.console.ledger,
+        visit.ledger,
         "export",
         who=visit.who.name,
         now=visit.now,

@@ -47,10 +47,10 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 def show(visit: Visit) -> Response:
     """The open round; where there is none, how the task's rounds went."""
     task = visit.path["task"]
-    for found in open_rounds(visit.console.ledger):
+    for found in open_rounds(visit.ledger):
         if found.sighting.task_id == task:
             return shown(visit, found, problem=_since_the_message(visit, found))
-    decisions = visit.console.ledger.decisions(task_id=task)
+    decisions = visit.ledger.decisions(task_id=task)
     status = 200 if decisions else 404
     return page(
         visit, "task_over.html.jinja", status=status, task=task, rows=_story(visit, decisions)
@@ -60,7 +60,7 @@ def show(visit: Visit) -> Response:
 def _since_the_message(visit: Visit, found: Round) -> str:
     """What to say where a message led here that knew something else of it."""
     told = visit.query.get("seen")
-    if not told or told == seen_mark(visit.console.ledger, found):
+    if not told or told == seen_mark(visit.ledger, found):
         return ""
     return "It has changed since the message was written that led you here."
 
@@ -112,7 +112,7 @@ _NOTHING_DECIDED: dict[str, Any] = {
 
 def _decided(visit: Visit, chosen: Round, logged: Logged, future: Future | None) -> dict[str, Any]:
     """What the page shows of a round on which the bot has decided something."""
-    ledger, revisions, facts = visit.console.ledger, visit.console.revisions(), _facts(logged)
+    ledger, revisions, facts = visit.ledger, visit.console.revisions(), _facts(logged)
     judge = revisions.judge(logged.decision.revision)
     zone = "UTC" if judge is None else judge.policy.timezone
     known: dict[str, Any] = {
@@ -142,7 +142,7 @@ def _decided(visit: Visit, chosen: Round, logged: Logged, future: Future | None)
 def _cancelled(visit: Visit, chosen: Round) -> str:
     """Who cancelled what a rule decided of it, where somebody did."""
     seen = chosen.sighting
-    halted = cancelled_in(visit.console.ledger, seen.review, seen.task_id, seen.epoch, "")
+    halted = cancelled_in(visit.ledger, seen.review, seen.task_id, seen.epoch, "")
     return "" if halted is None else str(halted)
 
 

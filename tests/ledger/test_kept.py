@@ -13,7 +13,7 @@ from reviewbot.domain.errors import LedgerError
 from reviewbot.ledger import tables
 from reviewbot.ledger.chain import GENESIS, ChainEnd
 from reviewbot.ledger.events import recorded
-from reviewbot.ports.ledger import DEFAULT_KEY, Ending, Ledger
+from reviewbot.ports.ledger import Ending, Ledger
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, after
 
@@ -115,7 +115,7 @@ def test_an_intent_that_was_undone_leaves_no_row_behind(
     ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
     with pytest.raises(RuntimeError), ledger._engine.writing() as driver:
         line, row = recorded(a_decision(), State.INTENT, 1, None)
-        ChainEnd(ledger._engine, DEFAULT_KEY, 0, GENESIS).add(line)
+        ChainEnd(ledger._run, ledger._engine.salt, 0, GENESIS, 1).add(line)
         ledger._put(tables.decision, row, None)
         assert driver.in_transaction
         raise RuntimeError
