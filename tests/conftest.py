@@ -12,7 +12,7 @@ from reviewbot.domain import text
 from reviewbot.runtime.bootstrap import settle
 from tests.tier import times
 
-settings.register_profile("tier", max_examples=times(25, 400), deadline=None)
+settings.register_profile("tier", max_examples=times(20, 400), deadline=None)
 settings.load_profile("tier")
 
 

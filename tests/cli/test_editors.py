@@ -21,7 +21,7 @@ from reviewbot.policy import starters
 from tests.policy.language.test_mistakes import BASE
 from tests.tier import times
 
-EDITS = times(3_000, 100_000)
+EDITS = times(2_000, 100_000)
 URI = "file:///nowhere/agency.yaml"
 PIECES = (
     *("\n", "\r\n", "\r", "  ", "- ", ": ", "{", "}", "[", "]", "'", '"', "#", "|", "\t"),

@@ -25,7 +25,7 @@ from tests.policy.chance import (
 from tests.proof import proven
 from tests.tier import times
 
-MUTANTS = times(5_000, 500_000)
+MUTANTS = times(3_000, 500_000)
 POLICIES = times(20, 200)
 OPERATIONS = {
     *("list_comments", "get_comment", "get_verifications", "list_bundles", "get_bundle"),

@@ -20,7 +20,7 @@ from tests.ledger.conftest import Server
 from tests.tier import times
 
 TASKS = 6
-SQLITE, POSTGRESQL = times(30, 1_000), times(8, 300)
+SQLITE, POSTGRESQL = times(20, 1_000), times(8, 300)
 
 absurd = st.sampled_from(
     [

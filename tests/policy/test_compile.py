@@ -29,7 +29,7 @@ from tests.policy.interpreter import Interpreter
 from tests.policy.judging import judge_of
 from tests.tier import times
 
-POLICIES, FACTS_EACH = times(20, 1000), 12
+POLICIES, FACTS_EACH = times(14, 1000), 12
 
 
 def shown(evaluation: Evaluation) -> dict[str, Any]:

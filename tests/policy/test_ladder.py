@@ -60,7 +60,7 @@ def policy_with(policy: m.Policy, **changes: Any) -> m.Policy:
 def test_its_ends_are_those_of_a_shadow_and_of_a_plain_rule() -> None:
     """Random policies and facts: watching is `shadow: yes` to the word, live is as if there were no ladder."""
     chance = Random(7)
-    for _ in range(times(60, 1_500)):
+    for _ in range(times(30, 1_500)):
         policy = a_random_policy(chance)
         shadow = compile_policy(policy_with(policy, shadow=True))
         plain = compile_policy(policy_with(policy))

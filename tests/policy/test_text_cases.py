@@ -172,7 +172,7 @@ def test_evidence_is_fetched_where_a_case_asks_for_it() -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(times(60, 600)))
+@pytest.mark.parametrize("seed", range(times(30, 600)))
 def test_a_text_is_chosen_as_the_plain_interpreter_chooses_it(seed: int) -> None:
     """Random cases, some the same, over random facts; and with no more evidence than is needed."""
     chance = Random(f"cases {seed}")
@@ -195,7 +195,7 @@ def test_a_text_is_chosen_as_the_plain_interpreter_chooses_it(seed: int) -> None
             assert early == made
 
 
-@pytest.mark.parametrize("seed", range(times(40, 400)))
+@pytest.mark.parametrize("seed", range(times(20, 400)))
 def test_what_is_proved_of_texts_is_so(seed: int) -> None:
     """Lengths and known places, against every text that random tasks are really sent."""
     chance = Random(f"proofs {seed}")

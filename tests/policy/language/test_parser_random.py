@@ -26,7 +26,7 @@ rules:
     reason: "Read all {last.comments_scraped}, not there."
 deadline: {decide by: 3h before deadline, if undecided: approve, because: We pay.}
 """
-DOCUMENTS = times(2_000, 100_000)
+DOCUMENTS = times(1_000, 100_000)
 """How many documents are tried in all."""
 _PIECES = [
     "@",

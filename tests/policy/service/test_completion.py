@@ -275,7 +275,7 @@ def test_every_word_of_a_test_would_have_been_offered(path: str) -> None:
         assert first in found, f"{entry.key}: {entry.value}"
 
 
-@settings(max_examples=times(150, 3_000))
+@settings(max_examples=times(80, 3_000))
 @given(
     text=st.sampled_from(
         [*POLICIES.values(), "", "a: {b: [c, {d", "'", "- - - {", "x: |\n\n", "{a: b:"]
