@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 from reviewbot.policy.language.grammar import GUARDRAILS, RULE
-from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.spoken import as_cap
 from reviewbot.policy.language.synonyms import ACTIONS, meaning
-from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.language.yaml import Mapping, Scalar
 from reviewbot.policy.model import Cap
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, only_cure, shape
@@ -27,6 +27,10 @@ _ACCOUNT = "account per "
 def read_caps(reading: Reading, fields: MappingReader, key: str) -> tuple[Cap, ...]:
     """Read one limit or a list of them."""
     found = []
+    tree = fields.peek(key)
+    if isinstance(tree, Mapping) and tree.entries:
+        _refuse_lines(fields.reading, key, tree)
+        return ()
     for scalar in fields.texts(key):
         try:
             cap = _cap(key, scalar)
@@ -45,6 +49,16 @@ def read_caps(reading: Reading, fields: MappingReader, key: str) -> tuple[Cap, .
     return tuple(found)
 
 
+def _refuse_lines(reading: Reading, key: str, tree: Mapping) -> None:
+    """Report a limit whose parts stand on lines of their own, written as one text."""
+    texts = [(name.value, value.value) for name, value in tree.entries if isinstance(value, Scalar)]
+    said = " ".join(text if text[:1].isdigit() else f"{name} {text}" for name, text in texts)
+    meant = as_cap(said, _KINDS.get(key, "count"))
+    under = None if meant is None else f"write  {key}: {meant[0]}"
+    reading.add("P031", first_line(tree.span), f"{key}:  is one text, not lines", under=under)
+
+
+_KINDS = {"money approved": "money", "dispute share": "share", OWN: "any"}
 _DONE = dict.fromkeys(("approvals", "money approved"), "approved") | dict.fromkeys(
     ("disputes", "disputes per account", "dispute share"), "sent back"
 )
@@ -74,7 +88,7 @@ _MEANS = {
 
 def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -> None:
     """Report what is no cap, with the one that was meant."""
-    kind = {"money approved": "money", "dispute share": "share", OWN: "any"}.get(key, "count")
+    kind = _KINDS.get(key, "count")
     pieces = shape(r",? (?:and|und) (?:also )?|[;/&] ?|, ").split(plain(scalar.value))
     caps = [as_cap(piece, kind) for piece in pieces]
     if len(caps) > 1 and all(

@@ -66,7 +66,12 @@ def _promotion(text: str, at: int) -> tuple[int | None, float | None]:
             under = f"did you mean  {number}{_AGREEING}"
             under += f"  or  {number}d  ?" if text == number else "  ?"
             raise Misread("P134", message, at, at + len(text), under=under)
-        return None, read_duration(text, at)
+        try:
+            return None, read_duration(text, at)
+        except Misread as misread:
+            if misread.under is None:
+                misread.cure = f"write a length of time as  7d,  or  200{_AGREEING}"
+            raise
     count = read_count(text.removesuffix(_AGREEING), at)
     if count < 1:
         raise Misread(

@@ -11,7 +11,7 @@ taken away, and the columns of an edited line are told as they stand in the auth
 from __future__ import annotations
 
 from reviewbot.domain.task import PLATFORMS
-from reviewbot.policy.language.grammar import DECLARED
+from reviewbot.policy.language.grammar import DECLARED, POLICY
 from reviewbot.policy.language.lines import (
     FACTS,
     FREE_TEXTS,
@@ -156,7 +156,7 @@ class _Walk(LineWalk):
             return
         moved = self._fit(column, is_item, key)
         if moved:
-            self._again(key, value)
+            self._again()
             return
         self._enter(column, begins, is_item, key)
         self._value(key, value, begins)
@@ -172,12 +172,13 @@ class _Walk(LineWalk):
         self.mend_colon()
         return False
 
-    def _again(self, key: str | None, value: str) -> None:
+    def _again(self) -> None:
         """After a line was moved it stands in an open level."""
         line = self.lines[self.now]
         column = begins = indent_of(line)
         is_item = line.startswith("- ", column)
         begins = behind_dashes(line, begins)
+        key, value = parts_of(line, begins)
         self._enter(column, begins, is_item, key)
         self._value(key, value, begins)
 
@@ -225,6 +226,10 @@ class _Walk(LineWalk):
         if own is not None and own.keys and own.parent in _OF_NAMES and not own.is_list:
             message = f"a dash too many: names under  {own.parent}:  have none"
             self.swap(column, column + 2, "", message, (column, column + 1))
+            return True
+        if column == 0 and key in POLICY.keys and key not in self.levels[0].keys:
+            message = "a dash too many: the parts of a policy have none"
+            self.swap(0, indent_of(self.lines[self.now], 1), "", message, (0, 1))
             return True
         for above, level in zip(self.levels, self.levels[1:], strict=False):
             if (
@@ -320,13 +325,15 @@ class _Walk(LineWalk):
         if key is None and not is_item:
             return None
         taking = [level for level in levels if key is not None and level.takes(key)]
-        near = [level for level in taking or levels if abs(level.column - column) <= 4]
+        near = [lvl for lvl in taking or levels if abs(lvl.column - column) <= 4 - (not lvl.column)]
         return min(
             near, key=lambda level: (abs(level.column - column), -level.column), default=None
         )
 
     def _missing_dash(self, column: int, key: str) -> bool:
         """A line that begins the next entry of a list, or the first, without its dash."""
+        if self._named_alone(column, key):
+            return True
         if self.open and column > self.key_column:
             return self._missing_first_dash(column, key)
         for above, level in zip(self.levels, self.levels[1:], strict=False):
@@ -337,6 +344,22 @@ class _Walk(LineWalk):
                 self.put(0, column, f"{' ' * above.column}- ")
                 return True
         return False
+
+    def _named_alone(self, column: int, key: str) -> bool:
+        """`a bit different:` where  - name: a bit different  is meant."""
+        lists = [lvl for lvl in self.levels if lvl.is_list and lvl.column == column]
+        is_entry = bool(lists) and lists[-1].parent in ("rules", "tests", "never")
+        line = self.lines[self.now].rstrip()
+        if (
+            not is_entry
+            or key in WORDS
+            or not line.endswith(f"{key}:")
+            or not self.next_is_deeper()
+        ):
+            return False
+        message = "an entry begins with a dash and its name"
+        self.swap(column, len(line), f"- name: {key}", message, (column, len(line)))
+        return True
 
     def _missing_first_dash(self, column: int, key: str) -> bool:
         is_named = self._above in ("rules", "tests", "never") and key == "name"

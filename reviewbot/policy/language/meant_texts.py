@@ -6,9 +6,19 @@ from typing import NamedTuple
 
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.notations import as_searched, bare, is_expression
+from reviewbot.policy.notations import as_count, as_searched, bare, is_expression
 from reviewbot.policy.operators import read_test
-from reviewbot.policy.operators.phrases import IS, NOT, NOT_TEXTS, TEXTS, begins, is_nothing
+from reviewbot.policy.operators.phrases import (
+    COMPARISONS,
+    IS,
+    NOT,
+    NOT_TEXTS,
+    TEXTS,
+    begins,
+    is_nothing,
+    is_size,
+    second_test,
+)
 from reviewbot.policy.text_forms import fold, nearest, only_cure, shape
 from reviewbot.policy.values import Misread
 
@@ -58,6 +68,11 @@ class AskedText:
             text = is_so[2]
         if is_nothing(text) or text in ("known", "unknown"):
             return "known" if negated is (text != "known") else "unknown"
+        if is_size(text) and (compared := begins(text, COMPARISONS)):
+            of = f"{self.fact.name.removesuffix('_text')}_length"
+            number = as_count(compared[2]) or compared[2]
+            cure = f"write  {of}: {compared[0]} {number}" if of in self.reading.facts else None
+            return Meant("", why="a text is no number: its length is a fact of its own", cure=cure)
         negated = negated or found is not None
         found = found or begins(text, TEXTS)
         if found is None:
@@ -76,6 +91,8 @@ class AskedText:
         name = self.named("pattern", rest)
         if name is not None:
             return f"{'not ' * negated}matches pattern {name}"
+        if is_expression(rest) and (wild := self._wild(rest, negated)) is not None:
+            return wild
         self.sure = False
         return self._words_inside("contains", rest.strip("/"), negated)
 
@@ -83,6 +100,8 @@ class AskedText:
         for word in ("the word ", "the text ", "any of ", "one of ", "either "):
             rest = rest[len(word) :] if rest.casefold().startswith(word) else rest
         rest = rest.strip("*%/ []").strip("\"'*%") if "%" in rest else rest.strip("* []")
+        if (second := second_test(rest)) is not None:
+            return self._second(words, rest, second, negated)
         pieces = _unquoted(rest, " or | oder |, ?| ?[|]{1,2} ?")
         no = "not " * negated
         if len(pieces) == 1:
@@ -91,6 +110,20 @@ class AskedText:
             return f"{no}{words} {pieces[0]}"
         lines = [f"{self.fact.name}: {words} {piece}" for piece in pieces]
         return self._lines(lines, negated, "one test looks for one text")
+
+    def _second(self, words: str, rest: str, joint: str, negated: bool) -> Meant:
+        """`contains a and not contains b`: the second test stands in a group of its own."""
+        first, _, other = rest.partition(joint)
+        name, own = self.fact.name, joint.casefold().split()
+        test = begins(own[-1], TEXTS) or begins(" ".join(own[-2:]), TEXTS)
+        line = f"- {name}: {test[0] if test else 'contains'} {other.strip()}"
+        here = f"{name}: {'not ' * negated}{words} {first.strip()}"
+        if own[0] in ("or", "oder"):
+            cure = f"write  any of:  and below it  - {here}  and  {line}"
+        else:
+            group = "none of" if {"not", "nicht"} & set(own) else "any of"
+            cure = f"write  {here}  and below it  {group}:  with  {line}"
+        return Meant("", why="one test asks one thing", cure=cure)
 
     def _lines(self, lines: list[str], negated: bool, why: str) -> Meant:
         """Several tests of one fact: they stand in a list of their own."""

@@ -28,6 +28,7 @@ from reviewbot.policy.text_forms import (
     odd_space,
     only_cure,
     said_unseen,
+    shape,
 )
 from reviewbot.policy.values import Misread, read_yes_no
 
@@ -49,6 +50,16 @@ _KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
 
 Name = tuple[str, str]
 """(kind, name)."""
+_AT_THE_TOP = (
+    "never",
+    "deadline",
+    "guardrails",
+    "hours",
+    "lists",
+    "conditions",
+    "reasons",
+    "tests",
+)
 _MOST_WORDS = 3
 """No key of the language has more words."""
 _CUT = "the # and what follows was read as a comment; "
@@ -208,11 +219,12 @@ class Reading:
                 return None
             return None if tree.broken else tree
         own = only_text(tree)
+        items = [item.value for item in getattr(tree, "items", ()) if isinstance(item, Scalar)]
         self.add(
             "P031",
             first_line(tree.span),
             f"{what} is one text, not {kind_of(tree)}",
-            under=f"write  {own}" if own else None,
+            under=f"write  {own}" if own else asked("  or  ".join(items)) if items[1:5] else None,
         )
         return None
 
@@ -316,6 +328,9 @@ class Reading:
             self.empty(tree, what)
             return
         message = f"{what} takes {wanted}, not {kind_of(tree)}"
+        said = tree.value if isinstance(tree, Scalar) else ""
+        if wanted == LINES and (pair := shape(r"([^=:]+?) *(?:==?|->|=>) *(.+)").fullmatch(said)):
+            example = f"{pair.group(1)}: {pair.group(2)}"
         is_entry = what in ("a rule", "a test", "a statement") or what.startswith("an entry")
         cure = f"write  - {example}" if is_entry else f"write below it  {example}"
         if isinstance(tree, Sequence) and wanted == LINES:
@@ -323,7 +338,10 @@ class Reading:
             cure = "remove the dashes"
         elif isinstance(tree, Mapping) and wanted == ENTRIES:
             key = tree.entries[0][0].value if tree.entries else "name"
-            cure = f"begin each entry with a dash:  - {key}: …"
+            has_name = (
+                tree.entries and isinstance(tree.entries[0][1], Mapping) and "name:" in example
+            )
+            cure = f"begin each entry with a dash:  - {f'name: {key}' if has_name else f'{key}: …'}"
         self.add("P031", first_line(tree.span), message, cure=cure)
 
     def entries(self, mapping: Mapping | None) -> list[tuple[Scalar, Tree]]:
@@ -450,6 +468,8 @@ class MappingReader:
             cure = next(
                 (said for said, words in OF_OTHERS.items() if word in words.split(", ")), cure
             )
+        if cure is not None and key.value in _AT_THE_TOP and "rules" not in names:
+            cure = f"{key.value}:  stands at the top of the policy, in column 1"
         if cure is not None and len(key.value.split()) > _MOST_WORDS:
             cure = f"if it is a remark write  # {key.value}"
         self.reading.add("P020", key, message, under=near, cure=cure, replacement=sure)

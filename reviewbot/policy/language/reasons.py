@@ -9,8 +9,10 @@ from reviewbot.policy.language.conditions import read_when_part
 from reviewbot.policy.language.declared import unknown
 from reviewbot.policy.language.grammar import LAST_TEXT, REASON_TEXT, TEXT_CASE
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.templates import LONGEST, read_locale, read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
+from reviewbot.policy.locales import locale_named, locale_names
 from reviewbot.policy.model import Condition, Placeholder, ReasonText, Template, TextCase
 from reviewbot.policy.text_forms import asked_of, did_you_mean, listed, nearest, only_cure
 
@@ -112,7 +114,7 @@ def _by_case(
         if mapping is None:
             continue
         is_last = item is sequence.items[-1]
-        if any(key.value == "otherwise" for key, _ in mapping.entries):
+        if any(_is_otherwise(key.value) for key, _ in mapping.entries):
             otherwise = _otherwise(reading, mapping, what)
             if not is_last:
                 message = "otherwise:  must be the last case"
@@ -129,6 +131,10 @@ def _by_case(
     if otherwise is None:
         return None
     return ReasonText(name=name, cases=tuple(cases), otherwise=otherwise, span=sequence.span)
+
+
+def _is_otherwise(key: str) -> bool:
+    return key == "otherwise" or meaning(key, KEYS, ("otherwise",)) is not None
 
 
 def _case(reading: Reading, mapping: Mapping, what: str) -> _OneCase:
@@ -194,13 +200,17 @@ def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
         cure = f"put  |  behind the colon on the line above:  {named}: |"
         reading.add("P020", key, message, cure=cure)
         return None
+    cure = "variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:;"
+    cure += "  for anything else write cases:  - when: {…}"
+    locales = (name,) if len(name) == 2 and locale_named(name) else locale_names(name)
+    if len(locales) == 1:
+        cure = f"texts by language are cases, each with its own:  - when: {{…}}  and below it  locale: {locales[0]}  and  text:"
     reading.add(
         "P020",
         key,
         f'{what} knows no variant "{name}"',
         under=did_you_mean(name, known),
-        cure="variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:;"
-        "  for anything else write cases:  - when: {…}",
+        cure=cure,
         replacement=only_cure(name, known) if not name.startswith("round") else None,
     )
     return None

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
+from reviewbot.policy.language.grammar import GUARDRAILS
 from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS
 from reviewbot.policy.text_forms import shape
 
@@ -249,10 +250,14 @@ def _colon_inside(value: _Value, key: str, colon: int) -> tuple[Finding, Repair]
     return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
 
 
+_TAKES_WORDS = {"then", "if undecided", "expect", "limit", "hold", "rollout", *GUARDRAILS.keys}
+"""Keys behind which what is written is known better by who reads it."""
+
+
 def _is_test(key: str, text: str) -> bool:
     """Whether a value is a test that only YAML stumbles over: `> 5`, `"a" or "b"`."""
     fact = key.strip().removeprefix("- ").rstrip(": ")
-    if fact in ("then", "if undecided", "expect") and text[0].isalpha():
+    if fact in _TAKES_WORDS and text[0].isalpha():
         return True
     if text[0] in "\"'":
         rest = text.rpartition(text[0])[2].strip()

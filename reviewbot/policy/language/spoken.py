@@ -133,7 +133,7 @@ def _without_bound(said: str) -> tuple[str, bool]:
     """Take `at most` off, before the amount or behind it; whether nothing else stands there."""
     words = begins(said, {**COMPARISONS, "at most": f"{COMPARISONS['at most']},only,limit,cap"})
     if words is not None:
-        return words[2], words[0] == "at most"
+        return words[2].lstrip(": "), words[0] == "at most"
     middle = shape(r"(.*\d.*?),? (?:at most|max|maximum|at max|höchstens|maximal)\b(.*)").fullmatch(
         said
     )

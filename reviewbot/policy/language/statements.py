@@ -11,7 +11,7 @@ from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.rules import read_action
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import Statement
-from reviewbot.policy.text_forms import listed
+from reviewbot.policy.text_forms import asked_of, listed
 
 _BUT: tuple[Literal["deadline", "people"], ...] = ("deadline", "people")
 
@@ -86,7 +86,9 @@ def _but(reading: Reading, fields: MappingReader) -> tuple[Literal["deadline", "
         known = [who for who in _BUT if scalar.value == who]
         if not known:
             message = f'but:  is deadline or people, not "{scalar.value}"'
+            several = asked_of(scalar.value, _BUT) is not None
+            under = f"write  [{', '.join(_BUT)}]" if several else None
             cure = "deadline is  if undecided:,  people are those who answer a question"
-            reading.add("P022", scalar, message, among=_BUT, cure=cure)
+            reading.add("P022", scalar, message, among=_BUT, cure=cure, under=under)
         found += known
     return tuple(found)

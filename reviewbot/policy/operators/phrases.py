@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from reviewbot.policy.notations import is_expression
+from reviewbot.policy.text_forms import shape
 
 COMPARISONS = {
     "at least": ">=,=>,≥,⩾,min.,mind.,gte,at least,at the least,not lower than,not smaller than,no lower than,"
@@ -149,11 +150,30 @@ def swallowed(text: str) -> str | None:
             and (found[2] or phrases is TEXTS)
         ):
             return found[1]
+    if is_size(text):
+        return text
     folded = text.casefold()
     joint = next((joint for joint in _JOINTS if joint in folded), None)
     if joint is not None:
         return joint.strip()
     return folded[folded.rindex(".") :] if folded.endswith(_FILES) else _wild(text)
+
+
+def second_test(text: str) -> str | None:
+    """The words behind a text that begin a test of their own: `promo and not contains rabatt`."""
+    found = shape(
+        r".* ((?:and|but|und|aber|or|oder|&) (?:(?:does |do )?not |nicht )?"
+        r"(?:contains?|includes?|starts with|ends with|in list|enthält|matches)) .*"
+    ).fullmatch(text.casefold())
+    return text[found.start(1) : found.end(1)] if found else None
+
+
+def is_size(text: str) -> bool:
+    """Whether a text is a comparison of a number, which no text takes."""
+    found = begins(text, COMPARISONS)
+    return (
+        found is not None and found[2][:1].isdigit() and found[1][:1].isalpha() and " " in found[1]
+    )
 
 
 def _wild(text: str) -> str | None:

@@ -10,6 +10,7 @@ from reviewbot.domain.text import safe_line
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.model import FactTest, Lists, Value
 from reviewbot.policy.operators.operator import ANY_TEXT, TEXTS, Argument, Operator, read_exactly
+from reviewbot.policy.operators.phrases import second_test
 from reviewbot.policy.source import Emitted, Pool, three_valued, three_way
 from reviewbot.policy.text_forms import fold, nfc
 from reviewbot.policy.values import Misread, read_choice
@@ -107,6 +108,8 @@ def _several_or_quoted(text: str) -> str | None:
         return text[0]
     if text.casefold().startswith(("any of ", "one of ", "either ")):
         return text.split(" ")[0]
+    if second := second_test(text):
+        return second
     return next(
         (joint.strip() for joint in (" or ", " oder ", ", ", " | ", "||") if joint in text), None
     )
