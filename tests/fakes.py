@@ -24,7 +24,7 @@ from reviewbot.policy.model import BeforeDeadline, Deadline, Policy
 from reviewbot.ports.ledger import Memory
 from reviewbot.ports.queue import Listing, Odd, Receipt
 from reviewbot.review.execute import decide
-from reviewbot.review.judge import look_and_judge
+from reviewbot.review.judge import Judging
 from tests.builders import CONFIRMED, an_attempt, an_item
 
 START = CONFIRMED + timedelta(hours=10)
@@ -322,15 +322,9 @@ def known_of(app: BotContext, memory: Memory | None = None, **more: Any) -> Back
 
 def a_due(app: BotContext, item: ReviewItem | None = None) -> Decision:
     """What the bot's judge decides of a task, ready to be sent."""
-    judged = look_and_judge(
-        app.clock,
-        app.contact,
-        app.events,
-        app.limits,
-        app.benches[0],
-        item or an_item(),
-        known_of(app),
-    )
+    judged = Judging(
+        app.clock, app.contact, app.events, app.limits, app.benches[0], known_of(app)
+    ).look(item or an_item())
     return decide(app.mode, app.skew, judged.item, judged.facts, judged.verdict, judged.evidence)
 
 

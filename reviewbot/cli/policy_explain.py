@@ -165,7 +165,7 @@ def _records(path: str, line: int | None) -> Iterator[tuple[int, Recorded]]:
 
 def _from_api(task: str, opening: Opening) -> tuple[Judge, Facts]:
     from reviewbot.review.fetch import look_at_all, with_memories
-    from reviewbot.review.judge import look_and_judge
+    from reviewbot.review.judge import Judging
     from reviewbot.runtime.bootstrap import build
 
     with closing(build(opening.settings(), read_only=True)) as app:
@@ -186,5 +186,6 @@ def _from_api(task: str, opening: Opening) -> tuple[Judge, Facts]:
         )
         if known.judge is None:
             raise UsageError(f"no policy covers {item.id}")
-        seen = look_and_judge(app.clock, app.contact, app.events, app.limits, bench, item, known)
+        judging = Judging(app.clock, app.contact, app.events, app.limits, bench, known)
+        seen = judging.look(item)
         return known.judge, seen.facts

@@ -49,13 +49,7 @@ from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.execute import decide, differs, perform
 from reviewbot.review.fetch import see_again
-from reviewbot.review.judge import (
-    DEAD_LETTER,
-    at_the_deadline,
-    judged_otherwise,
-    look_and_judge,
-    with_what_was_seen,
-)
+from reviewbot.review.judge import DEAD_LETTER, Judging, judged_otherwise
 from reviewbot.review.recover import Recovery
 from reviewbot.safety import gate, seal
 from reviewbot.safety.limits import decide_by
@@ -121,22 +115,14 @@ class _Review:
         return reviewed
 
     def run(self, item: ReviewItem) -> Reviewed:
-        judged = self._judge(item)
+        judged = self._judging.look(item)
         fault_point("review.judged")
         return self._decide(judged)
 
-    def _judge(self, item: ReviewItem, *, fresh: bool = False) -> Judged:
+    @property
+    def _judging(self) -> Judging:
         app = self.app
-        return look_and_judge(
-            app.clock,
-            app.contact,
-            app.events,
-            app.limits,
-            self.bench,
-            item,
-            self.known,
-            fresh=fresh,
-        )
+        return Judging(app.clock, app.contact, app.events, app.limits, self.bench, self.known)
 
     def _decide(self, judged: Judged) -> Reviewed:
         """Carry out what is due and forbidden by no statement; hold the rest, or ask about it."""
@@ -179,7 +165,7 @@ class _Review:
                         item=seen, outcome=ReviewOutcome.VANISHED, verdict=judged.verdict
                     )
                 seen = again
-            judged = self._judge(seen, fresh=True)
+            judged = self._judging.look(seen, fresh=True)
             if (
                 self._forbidden(judged) is not None
                 or not self._sends(judged)
@@ -287,7 +273,7 @@ class _Review:
         if halted.skips:
             known = replace(self.known, full=(*self.known.full, judged.verdict.rule))
             return _Review(self.app, self.bench, known).run(judged.item)
-        instead = at_the_deadline(self.app.clock, self.bench, judged, self.known, halted)
+        instead = self._judging.at_the_deadline(judged, halted)
         if instead is None or self._forbidden(instead) is not None:
             return self._hold(judged, halted)
         if not self._sends(instead):
@@ -311,13 +297,7 @@ class _Review:
         if not is_news and not refused:
             return Reviewed(item=item, outcome=ReviewOutcome.UNCHANGED, verdict=verdict)
         if verdict.action is Action.ESCALATE:
-            seen = with_what_was_seen(
-                self.app.clock,
-                self.app.events,
-                self.bench,
-                replace(judged, verdict=verdict),
-                self.known,
-            )
+            seen = self._judging.with_what_was_seen(replace(judged, verdict=verdict))
             if (again := judged_otherwise(self.known.judge, judged, seen)) is not None:
                 return self._decide(again)
             judged, verdict = seen, seen.verdict

@@ -32,9 +32,8 @@ from reviewbot.ports.ledger import Memory
 from reviewbot.review.judge import (
     DEAD_LETTER,
     LAST_CALL,
-    at_the_deadline,
+    Judging,
     judged_otherwise,
-    look_and_judge,
 )
 from tests.acceptance.house import judge_of as judge_of_policy
 from tests.builders import CONFIRMED, a_task, an_account_item, an_attempt, an_item
@@ -60,16 +59,9 @@ PAID = Answer(action=Action.APPROVE, rule=DEADLINE, reason="In time.")
 
 def judged(app: BotContext, *, fresh: bool = False, item: Any = ITEM, **more: Any) -> Judged:
     """Look at the task and judge it."""
-    return look_and_judge(
-        app.clock,
-        app.contact,
-        app.events,
-        app.limits,
-        app.benches[0],
-        item,
-        known_of(app, **more),
-        fresh=fresh,
-    )
+    return Judging(
+        app.clock, app.contact, app.events, app.limits, app.benches[0], known_of(app, **more)
+    ).look(item, fresh=fresh)
 
 
 def kept(app: BotContext, at: float = 0.0) -> HeldEvidence:
@@ -317,7 +309,9 @@ def kept_back(
     assert (found.evidence is not None) is evidence
     known = known_of(app, judge=judge if covered else None)
     halted = Halted("the cap is reached", by=by)
-    return at_the_deadline(app.clock, app.benches[0], found, known, halted), app
+    return Judging(
+        app.clock, app.contact, app.events, app.limits, app.benches[0], known
+    ).at_the_deadline(found, halted), app
 
 
 @pytest.mark.parametrize(

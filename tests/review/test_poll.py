@@ -13,7 +13,7 @@ from reviewbot.domain.errors import CannotConnect, KeyRefused, NoAnswer, ServerF
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts
 from reviewbot.ports.queue import Listing, Odd
-from reviewbot.review.judge import look_and_judge
+from reviewbot.review.judge import Judging
 from reviewbot.review.poll import poll_once
 from tests.builders import CONFIRMED, an_item
 from tests.fakes import (
@@ -435,8 +435,8 @@ def test_what_breaks_where_no_policy_judges_is_not_hidden() -> None:
     app = an_app(World(), always(APPROVE))
     broken = Background(memory=None, judge=None)  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
-        look_and_judge(
-            app.clock, app.contact, app.events, app.limits, app.benches[0], some(1)[0], broken
+        Judging(app.clock, app.contact, app.events, app.limits, app.benches[0], broken).look(
+            some(1)[0]
         )
 
 

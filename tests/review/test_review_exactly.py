@@ -18,7 +18,7 @@ from reviewbot.domain.errors import ApiError, Halted, NoAnswer, NotFound, Server
 from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ports.ledger import Memory
-from reviewbot.review.judge import DEAD_LETTER, look_and_judge
+from reviewbot.review.judge import DEAD_LETTER, Judging
 from reviewbot.review.poll import poll_once
 from reviewbot.review.review import review
 from reviewbot.safety import gate
@@ -509,9 +509,9 @@ def test_a_turn_is_waited_for_before_each_look() -> None:
 def test_judged_says_what_it_was_judged_by() -> None:
     """The item, the facts and the evidence belong together."""
     app = a_bot()
-    judged = look_and_judge(
-        app.clock, app.contact, app.events, app.limits, app.benches[0], ITEM, known_of(app)
-    )
+    judged = Judging(
+        app.clock, app.contact, app.events, app.limits, app.benches[0], known_of(app)
+    ).look(ITEM)
     assert isinstance(judged, Judged)
     assert judged.item == ITEM
     assert judged.facts.attempts is not None
@@ -522,9 +522,9 @@ def test_a_halt_names_what_it_is() -> None:
     """A brake is its own word, beside those that a person or a policy sets."""
     app = a_bot()
     app.brake = lambda: "the brake is on"
-    judged = look_and_judge(
-        app.clock, app.contact, app.events, app.limits, app.benches[0], ITEM, known_of(app)
-    )
+    judged = Judging(
+        app.clock, app.contact, app.events, app.limits, app.benches[0], known_of(app)
+    ).look(ITEM)
     with pytest.raises(Halted, match=r"^the brake is on$") as caught:
         gate.check(app.guard_post, app.benches[0], judged.verdict)
     assert (caught.value.by, caught.value.subject, caught.value.asks) == ("brake", "", False)

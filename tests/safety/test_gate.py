@@ -18,7 +18,7 @@ from reviewbot.domain.errors import CapReached, Halted, LedgerUnwritable
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET, NO_HISTORY, Fleet
 from reviewbot.ports.ledger import Logged, Memory
-from reviewbot.review.judge import look_and_judge
+from reviewbot.review.judge import Judging
 from reviewbot.safety import breaker, gate, limits, pauses
 from tests.builders import CONFIRMED, an_item
 from tests.fakes import START, said
@@ -202,7 +202,7 @@ def foreseen(room: Room, item: ReviewItem = ITEM, latest: Decision | None = None
         None if latest is None else Logged(seq=1, decision=latest, state=State.HELD, state_at=START)
     )
     known = Background(memory=Memory(history=NO_HISTORY, latest=newest), judge=bench.judges[0])
-    judged = look_and_judge(app.clock, app.contact, app.events, app.limits, bench, item, known)
+    judged = Judging(app.clock, app.contact, app.events, app.limits, bench, known).look(item)
     return gate.foresee(app.guard_post, bench, judged, known)
 
 
