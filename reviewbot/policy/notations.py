@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from html import unescape
-from unicodedata import category
+from unicodedata import category, digit
 
 from reviewbot.policy.text_forms import shape
 
@@ -41,6 +41,16 @@ _NUMBERS = _numbered(
 _NUMBERS |= {"twenty": 20, "zwanzig": 20, "thirty": 30, "dreißig": 30, "fifty": 50, "fünfzig": 50}
 _NUMBERS |= {"forty": 40, "vierzig": 40, "sixty": 60, "sechzig": 60, "seventy": 70, "siebzig": 70}
 _NUMBERS |= {"eighty": 80, "achtzig": 80, "ninety": 90, "neunzig": 90}
+_NUMBERS |= {
+    "first": 1,
+    "1st": 1,
+    "second": 2,
+    "2nd": 2,
+    "third": 3,
+    "3rd": 3,
+    "zweite": 2,
+    "dritte": 3,
+}
 _NUMBERS |= {"never": 0, "nie": 0, "once": 1, "einmal": 1, "twice": 2, "zweimal": 2, "dreimal": 3}
 _NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
 
@@ -88,6 +98,7 @@ def plain(text: str) -> str:
     if not text.isascii():
         spaced = (" " if category(char) == "Zs" else char for char in text)
         text = "".join(char for char in spaced if category(char) not in ("Cf", "Cc"))
+        text = "".join(str(digit(char)) if category(char) == "Nd" else char for char in text)
         text = text.translate(_PLAIN)
     text = unescape(text) if "&" in text and ";" in text else text
     return " ".join(text.split())
@@ -378,7 +389,13 @@ def as_hours(text: str) -> str | None:
     whole = shape(
         r"(.*?),? ?(?:all day|whole day|ganztags|ganztägig|24/7|24h|24 hours|rund um die uhr)(.*)"
     ).fullmatch(text)
-    if found is not None:
+    begun = shape(
+        rf"(.*?)(from|after|since|ab|von|until|till|bis) ({clock})(?: on| onwards)?(.*)"
+    ).fullmatch(text)
+    if found is None and begun is not None and (at := as_clock(begun.group(3))) is not None:
+        before, word, _, behind = begun.groups()
+        times = f"{at}-24:00" if word in ("from", "after", "since", "ab", "von") else f"00:00-{at}"
+    elif found is not None:
         before, start, end, behind = found.groups()
         if "m" in end and "m" not in start and "uhr" not in start:
             start += "am"

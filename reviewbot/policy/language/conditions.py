@@ -6,15 +6,16 @@ from typing import Literal
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
 from reviewbot.policy.language.declared import declared_name
-from reviewbot.policy.language.expressions import lines_of
+from reviewbot.policy.language.expressions import lines_of, lines_of_fields
 from reviewbot.policy.language.grammar import CONDITION, PATTERN, RULE
 from reviewbot.policy.language.hints import (
+    misread_listed,
     misread_test,
-    misread_value,
     only_named,
     out_of_range,
     refuse_declared,
     refuse_fact,
+    refuse_folded,
     refuse_named,
     refuse_range,
     see_facts,
@@ -35,7 +36,7 @@ from reviewbot.policy.model import (
     Value,
 )
 from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
-from reviewbot.policy.text_forms import BadPattern, compile_pattern, fold, found_in
+from reviewbot.policy.text_forms import BadPattern, compile_pattern, fold, found_in, shape
 from reviewbot.policy.values import NO, YES, Misread
 
 MAX_LEVELS = 3
@@ -89,7 +90,10 @@ def read_all(
 def _expression(reading: Reading, scalar: Scalar, what: str, inside_check: bool) -> bool:
     """Report a condition as other tools write it, in one line; whether it was one."""
     facts = ATTEMPT_FACTS if inside_check else reading.facts
-    found = None if scalar.broken else lines_of(reading, scalar.value, facts)
+    said, then = scalar.value, None
+    if spoken := shape(r"(.+?),? (?:then|dann|=>|->) (\p{L}+)").fullmatch(said):
+        said, then = spoken.groups()
+    found = None if scalar.broken else lines_of(reading, said, facts)
     if found is None:
         return False
     lines, is_any = found
@@ -99,29 +103,17 @@ def _expression(reading: Reading, scalar: Scalar, what: str, inside_check: bool)
         cure = f"write  {key},  and below that  {'  and  '.join(f'- {line}' for line in lines)}"
     elif not what.endswith(":"):
         cure = f"write  {'  and below it  '.join(lines)}"
+    cure += f",  and in the column of  {what}  then: {then}" if then else ""
     reading.add(
         "P031", scalar, f"{what} takes lines, each with a fact, a colon and a test", cure=cure
     )
     return True
 
 
-def _of_fields(reading: Reading, tree: Sequence) -> list[str]:
-    """Tests as other tools write them, each in entries `field`, `operator` and `value`, as lines."""
-    found: list[str] = []
-    for item in tree.items:
-        values = [value for _, value in item.entries] if isinstance(item, Mapping) else []
-        texts = [value.value for value in values if isinstance(value, Scalar)]
-        said = lines_of(reading, " ".join(texts), reading.facts) if len(texts) in (2, 3) else None
-        if said is None or len(texts) != len(values):
-            return []
-        found += said[0]
-    return found
-
-
 def _no_lines(reading: Reading, tree: Tree | None) -> bool:
     """Report what stands below `when:` in place of lines; whether something does."""
     if isinstance(tree, Sequence) and tree.items:
-        if lines := _of_fields(reading, tree):
+        if lines := lines_of_fields(reading, tree):
             cure = f"write below it  {'  and  '.join(lines)}"
             reading.add(
                 "P031",
@@ -314,6 +306,8 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
     if isinstance(test, TextTest):
         reading.look_at(scalar)
     elif isinstance(test, OneOf) and fact.type is FactType.TEXT:
+        if refuse_folded(reading, scalar):
+            return None
         if (named := only_named(reading, scalar.value)) is not None:
             refuse_named(reading, scalar, named)
             return None
@@ -334,7 +328,7 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
         try:
             value, is_exact = read_listed(scalar.value, 0, fact, reading.zone)
         except Misread as misread:
-            misread_value(reading, scalar, misread, fact)
+            misread_listed(reading, scalar, misread, fact, alone=len(sequence.items) == 1)
             continue
         if fact.type is FactType.TEXT:
             reading.look_at_word(scalar)

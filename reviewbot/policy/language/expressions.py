@@ -9,6 +9,8 @@ from reviewbot.policy.catalog import Fact
 from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.synonyms import FACTS, meaning
+from reviewbot.policy.language.yaml import Mapping as Lines
+from reviewbot.policy.language.yaml import Scalar, Sequence
 from reviewbot.policy.notations import plain
 from reviewbot.policy.operators import read_test
 from reviewbot.policy.text_forms import only_cure, shape
@@ -46,6 +48,19 @@ def lines_of(
         lines.append(f"{fact.name}: {line}")
     ors = [bool(shape(rf"\b{_OR}\b|\|").search(joint)) for joint in joints[1:-1]]
     return None if len(set(ors)) > 1 else (lines, any(ors))
+
+
+def lines_of_fields(reading: Reading, tree: Sequence) -> list[str]:
+    """Tests as other tools write them, each in entries `field`, `operator` and `value`, as lines."""
+    found: list[str] = []
+    for item in tree.items:
+        values = [value for _, value in item.entries] if isinstance(item, Lines) else []
+        texts = [value.value for value in values if isinstance(value, Scalar)]
+        said = lines_of(reading, " ".join(texts), reading.facts) if len(texts) in (2, 3) else None
+        if said is None or len(texts) != len(values):
+            return []
+        found += said[0]
+    return found
 
 
 def _fact(word: str, facts: Mapping[str, Fact]) -> Fact | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from reviewbot.policy.language.grammar import NAMED, PART, PARTS, GrammarSection
+from reviewbot.policy.language.synonyms import OF_OTHERS
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
+from reviewbot.policy.text_forms import fold, listed
 
 _PARTS = (PART, PARTS, NAMED)
 LINES = "lines below it, each with a name and a colon"
@@ -37,3 +39,28 @@ def kind_of(tree: Tree) -> str:
     if isinstance(tree, Scalar):
         return "a text"
     return "a list" if isinstance(tree, Sequence) else "lines with names and colons"
+
+
+_AT_THE_TOP = (
+    "never",
+    "deadline",
+    "guardrails",
+    "hours",
+    "lists",
+    "conditions",
+    "reasons",
+    "tests",
+)
+_MOST_WORDS = 3
+"""No key of the language has more words."""
+
+
+def cure_of_stranger(key: str, names: tuple[str, ...]) -> str:
+    """What to do about a key that is none of these names and near to none."""
+    if len(key.split()) > _MOST_WORDS:
+        return f"if it is a remark write  # {key}"
+    if key in _AT_THE_TOP and "rules" not in names:
+        return f"{key}:  stands at the top of the policy, in column 1"
+    of_others = (said for said, words in OF_OTHERS.items() if fold(key) in words.split(", "))
+    said = next(of_others, None) if "then" in names else None
+    return said or f"it takes {listed(names)}"

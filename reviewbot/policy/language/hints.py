@@ -10,7 +10,7 @@ from reviewbot.policy.language.declared import declared_name, undeclared
 from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.meant import meant_test, meant_value
 from reviewbot.policy.language.meant_texts import Meant
-from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.reader import Reading, first_line
 from reviewbot.policy.language.spoken import STARTS, as_moment
 from reviewbot.policy.language.synonyms import ACTIONS, FACTS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Scalar
@@ -21,6 +21,7 @@ from reviewbot.policy.operators import OneOf
 from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
     asked,
+    asked_of,
     did_you_mean,
     fold,
     letter_name,
@@ -136,6 +137,10 @@ def refuse_fact(
     is_line = code == "P021"
     if is_line and _refuse_not(reading, scalar, facts):
         return
+    if is_line and asked_of(name, facts):
+        cure = "write each with its test on a line of its own"
+        reading.add(code, scalar, "one fact stands on a line, not several", cure=cure)
+        return
     meant = _meant_elsewhere(reading, name, inside_check=inside_check, is_line=is_line)
     if meant is None:
         names = (*facts, *(CONDITION.keys if is_line and not inside_check else ()))
@@ -234,6 +239,16 @@ def misread_value(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact
     _misread(reading, scalar, misread, fact, meant_value(reading, scalar.value, fact))
 
 
+def misread_listed(
+    reading: Reading, scalar: Scalar, misread: Misread, fact: Fact, *, alone: bool
+) -> None:
+    """Report a value in brackets that a fact does not take; one that is `alone` may be a test."""
+    meant = meant_value(reading, scalar.value, fact)
+    if alone and meant is None and (test := meant_test(reading, scalar.value, fact)) is not None:
+        meant = test._replace(sure=False, why="a test stands without brackets")
+    _misread(reading, scalar, misread, fact, meant)
+
+
 def _misread(
     reading: Reading, scalar: Scalar, misread: Misread, fact: Fact, meant: Meant | None
 ) -> None:
@@ -286,6 +301,25 @@ def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, sta
         cure=cure if len(names) <= 12 else None,
         whole=(scalar, meant.text) if meant.sure and meant.text else None,
     )
+
+
+def refuse_folded(reading: Reading, scalar: Scalar) -> bool:
+    """Report several lines without dashes below a fact, which would be one text; whether they are."""
+    if scalar.style or scalar.last_line <= scalar.span.line:
+        return False
+    lines = reading.document.lines[scalar.span.line - 1 : scalar.last_line]
+    first, *others = lines
+    texts = [first[scalar.span.column - 1 :].strip(), *(line.strip() for line in others)]
+    under = f"write  [{', '.join(text.rstrip(',') for text in texts if text)}]"
+    cure = "for one text over several lines put quotes around it"
+    reading.add(
+        "P031",
+        first_line(scalar.span),
+        "several lines stand here for one value",
+        under=under,
+        cure=cure,
+    )
+    return True
 
 
 def only_named(reading: Reading, text: str) -> str | None:

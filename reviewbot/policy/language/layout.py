@@ -154,6 +154,9 @@ class _Walk(LineWalk):
         if key is None and not self.open and not is_item and column > self.key_column:
             self._skip(line, self.key_column)
             return
+        if key is None and self._dash_for_name(column, line):
+            self._again()
+            return
         moved = self._fit(column, is_item, key)
         if moved:
             self._again()
@@ -249,6 +252,19 @@ class _Walk(LineWalk):
                 self.put(0, end, " " * level.column)
                 return True
         return False
+
+    def _dash_for_name(self, column: int, line: str) -> bool:
+        """`- |` among texts that have names."""
+        own = next((level for level in self.levels if level.column == column), None)
+        if line[column:].rstrip() not in ("- |", "- >") or own is None or own.is_list:
+            return False
+        if own.parent not in DECLARED.values() or not own.keys:
+            return False
+        message = f"what stands under  {own.parent}:  has a name, and no dash"
+        under = "write the name, a colon and  |"
+        self.say("P017", column, column + 3, message, under=under)
+        self.put(column, column + 2, "unnamed: ", fixed=False)
+        return True
 
     def _missing_pipe(self) -> None:
         """A text of several lines, one of which holds a colon, without its | behind the name."""

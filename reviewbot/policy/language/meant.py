@@ -56,6 +56,7 @@ _ORDERED = (*_NUMBERS, FactType.MOMENT)
 _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
 _ALL = "all,any,every,everything,both,alle,jede,jeder,beliebig,egal,beide,*"
+_KNOWN = "exists,present,set,given,available,there,filled,filled in,vorhanden,gesetzt,existiert"
 _NEAR_SCORE = Decimal("0.05")
 _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
 _OF_WHAT = r"(.*\d.*?),? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?"
@@ -70,6 +71,9 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
     calendars = reading.declared.get("calendar", ())
     if fact.name == "now" and (by_clock := by_the_clock(text, calendars)) is not None:
         return Meant(by_clock[0], sure=False, why=by_clock[1], cure=by_clock[2])
+    if fact.type is FactType.MOMENT and (ago := _how_long_ago(reading, text, fact)) is not None:
+        why = "a moment is no length of time: how long ago it was is a fact of its own"
+        return Meant("", why=why, cure=f"write  {ago}")
     asked = _Asked(reading, fact)
     tidy = bare(plain(text)) if fact.type is not FactType.TEXT else plain(text)
     meant = asked.text(tidy) if fact.type is FactType.TEXT else asked.typed(tidy)
@@ -78,6 +82,24 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
     if meant is None or meant == text or not all(map(asked.is_test, meant.split("  or  "))):
         return None
     return Meant(meant, asked.sure, asked.why)
+
+
+def _how_long_ago(reading: Reading, text: str, fact: Fact) -> str | None:
+    """`older than 6h` of a moment, as a test of how long ago it was."""
+    ages = (age for age in reading.facts.values() if age.type is FactType.DURATION)
+    age = next((age.name for age in ages if age.paths == ("now", *fact.paths)), None)
+    said = plain(text).removesuffix(" ago")
+    recent = shape(
+        r"(?:in|within|during|not older than|since|innerhalb)(?: of)?(?: the)?(?: last| past| letzten| der letzten)? (.+)"
+    )
+    within = recent.fullmatch(said.casefold())
+    found = begins(said, COMPARISONS)
+    words, rest = (
+        ("at most", within.group(1)) if within else (found[0], found[2]) if found else ("", "")
+    )
+    length = as_duration(rest) if rest else None
+    words = {"before": "more than", "after": "less than"}.get(words, words)
+    return None if age is None or length is None else f"{age}: {words} {length}"
 
 
 def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
@@ -119,6 +141,8 @@ class _Asked(AskedText):
             FactType.COUNT,
         ):
             self.sure, self.why = False, "without this line every value counts: delete it"
+            return "known"
+        if text.casefold() in _KNOWN.split(","):
             return "known"
         sure, why = self.sure, self.why
         ways: tuple[Callable[[str, int], str | None], ...] = (
@@ -310,6 +334,8 @@ class _Asked(AskedText):
         if number is None and (found := shape(_OF_WHAT).fullmatch(text)):
             self.sure = False
             return self._number(found.group(1))
+        if kind is FactType.COUNT and number is None and (number := as_percent(text)) is not None:
+            self.sure = False
         if kind is FactType.COUNT and "." in text:
             self.sure = False
         if kind is FactType.SCORE and number and as_percent(text) is None and number != text:

@@ -22,7 +22,7 @@ from reviewbot.policy.operators.phrases import (
 from reviewbot.policy.text_forms import fold, nearest, only_cure, shape
 from reviewbot.policy.values import Misread
 
-SEVERAL = " or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
+SEVERAL = " [+] | or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
 """What stands between several values."""
 _ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
 

@@ -9,9 +9,16 @@ from zoneinfo import ZoneInfo
 from reviewbot.domain.review import ReviewKind
 from reviewbot.policy.catalog import CATALOGUE, Fact
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
-from reviewbot.policy.language.forms import ENTRIES, LINES, kind_of, only_text, with_own
+from reviewbot.policy.language.forms import (
+    ENTRIES,
+    LINES,
+    cure_of_stranger,
+    kind_of,
+    only_text,
+    with_own,
+)
 from reviewbot.policy.language.grammar import DECLARED, GrammarSection
-from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning
+from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.locales import ENGLISH
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
@@ -19,10 +26,8 @@ from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import (
     asked,
     did_you_mean,
-    fold,
     is_name,
     letter_name,
-    listed,
     meant_among,
     odd_letter,
     odd_space,
@@ -50,18 +55,6 @@ _KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
 
 Name = tuple[str, str]
 """(kind, name)."""
-_AT_THE_TOP = (
-    "never",
-    "deadline",
-    "guardrails",
-    "hours",
-    "lists",
-    "conditions",
-    "reasons",
-    "tests",
-)
-_MOST_WORDS = 3
-"""No key of the language has more words."""
 _CUT = "the # and what follows was read as a comment; "
 
 
@@ -354,6 +347,11 @@ class Reading:
                 self.add("P018", key.span, message, cure="write the lines out")
             elif seen.setdefault(key.value, key) is key:
                 entries.append((key, tree))
+            elif key.value in ("when", "when any", "given") and {"then", "expect"} & set(seen):
+                message = f"a second  {key.value}:  stands in one entry"
+                cure = "if a new one begins here write its name above it, behind a dash:  - name: …"
+                self.add("P019", key.span, message, first=seen[key.value], cure=cure)
+                break
             else:
                 self.add(
                     "P019",
@@ -453,6 +451,8 @@ class MappingReader:
         """Report an unknown key. Where it is clear which one was meant it is read as that one."""
         names = tuple(self._section.keys)
         free = [name for name in names if name not in self._keys]
+        if "when" in self._keys and "always" in free:
+            free.remove("always")
         message = f'{self.what} has no key "{key.value}"'
         odd = odd_letter(key.value)
         if odd is not None:
@@ -462,16 +462,7 @@ class MappingReader:
         if meant is None and (meant := meaning(key.value, KEYS, free)) is not None:
             near = asked(meant)
         near = near or did_you_mean(key.value, names)
-        cure = None if near else f"it takes {listed(names)}"
-        if not near and "then" in names:
-            word = fold(key.value)
-            cure = next(
-                (said for said, words in OF_OTHERS.items() if word in words.split(", ")), cure
-            )
-        if cure is not None and key.value in _AT_THE_TOP and "rules" not in names:
-            cure = f"{key.value}:  stands at the top of the policy, in column 1"
-        if cure is not None and len(key.value.split()) > _MOST_WORDS:
-            cure = f"if it is a remark write  # {key.value}"
+        cure = None if near else cure_of_stranger(key.value, names)
         self.reading.add("P020", key, message, under=near, cure=cure, replacement=sure)
         if meant is not None:
             self._keys[meant] = key

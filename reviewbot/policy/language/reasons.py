@@ -45,6 +45,10 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
             message = "one name stands here, not several"
             reading.add("P023", tree, message, under=several)
             return None
+        if begun := _begins_with_name(name, names):
+            message = f'the text begins with the name of a reason, "{begun}", and would be sent so'
+            reading.add("P023", tree, message, under=f"write  {begun}  alone, or the text alone")
+            return None
         if name and len(name.split()) < LEAST_WORDS:
             near = nearest(name, names)
             cure = f"a text in place of a name has at least {LEAST_WORDS} words"
@@ -55,6 +59,16 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
             reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
             return None
     return _reason_text(reading, tree, None, "this reason")
+
+
+def _begins_with_name(text: str, names: tuple[str, ...]) -> str | None:
+    """The name of a reason with a text behind it, as no sentence begins."""
+    for name in names:
+        rest = text.removeprefix(name)
+        is_cut = rest.lstrip()[:1] in tuple("\"'(:-–,") or ("_" in name and rest[:1] == " ")
+        if rest != text and is_cut:
+            return name
+    return None
 
 
 def _reason_text(

@@ -216,6 +216,12 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
         return _quotes(value)
     if first in _CLOSING:
         return _brackets(value, in_flow)
+    if text.startswith("- ") and ": " in key:
+        name, own = key.strip().removeprefix("- "), text.lstrip("- ")
+        under = f"write  {name} {own}"
+        return value.mistake(
+            "P012", "a dash too many: one text stands behind a name", "", under=under, meant=own
+        )
     cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
     if first in "@`%*&!]},?":
         return value.mistake("P012", cannot, _WHOLE, fixed=True)

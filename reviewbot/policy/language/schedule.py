@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from reviewbot.policy.language.declared import declared_name, unknown
 from reviewbot.policy.language.grammar import HOURS
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
-from reviewbot.policy.language.spoken import STARTS, as_moment, is_clock
+from reviewbot.policy.language.spoken import STARTS, as_moment, is_clock, moment_inside
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import (
     BeforeDeadline,
@@ -22,7 +22,7 @@ from reviewbot.policy.model import (
     WhenOpens,
 )
 from reviewbot.policy.notations import as_dates, as_days, as_duration, as_hours, plain
-from reviewbot.policy.text_forms import did_you_mean, listed, only_cure, shape
+from reviewbot.policy.text_forms import asked, did_you_mean, listed, only_cure, shape
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -236,6 +236,10 @@ def _misread_moment(reading: Reading, scalar: Scalar, misread: Misread) -> None:
         meant = None
     if meant is not None and not _is_moment(reading, scalar, meant):
         meant = None
+    inside = moment_inside(scalar.value, start, calendars) if meant is None else None
+    if meant is None and inside is not None and _is_moment(reading, scalar, inside):
+        reading.add(misread.code, scalar, "one moment stands here", under=asked(inside))
+        return
     if meant is None:
         reading.misread(scalar, misread)
         return

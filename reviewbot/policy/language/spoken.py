@@ -72,6 +72,13 @@ def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
     return days[0] if len(days) == 1 and " " in days[0] else None
 
 
+def moment_inside(text: str, start: str, calendars: Iterable[str]) -> str | None:
+    """The moment with which a text ends: `between 1h and 2h before deadline`."""
+    words, names = plain(text).split(" "), tuple(calendars)
+    tails = (" ".join(words[at:]) for at in range(1, len(words) - 1))
+    return next((moment for tail in tails if (moment := as_moment(tail, start, names))), None)
+
+
 def is_clock(text: str) -> bool:
     """Whether a text is a time of day."""
     said = fold(plain(text)).removeprefix("at ").removeprefix("um ")
@@ -103,6 +110,8 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     """Write a cap of `money`, a `count` or a `share` as a policy does; whether nothing in it is a guess."""
     said = fold(plain(text)).strip(" .;!?…").replace("calendar day", "kalendertag")
     after = ""
+    said = shape(r"\b(?:24|twenty-four|vierundzwanzig) ?(?:h|hours?|stunden)\b").sub("day", said)
+    said = shape(r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$").sub("\\1", said)
     one = shape(
         r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
     ).fullmatch(said)

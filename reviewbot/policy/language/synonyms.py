@@ -125,6 +125,8 @@ OF_OTHERS = {
     "delete it: rules are asked from top to bottom, and the first that matches decides": "priority, prio, weight, order,"
     " rank, salience, position, precedence, reihenfolge, priorität, gewicht, stop, break, final, last, terminal, continue,"
     " exit, stopp, next, goto",
+    "a rule does one thing: what else is to be done stands in a rule of its own below it": "else, otherwise, default,"
+    " sonst, orelse, andernfalls, elif, ansonsten",
     "to keep a rule without effect write  shadow: yes": "enabled, active, disabled, off, on, aktiv, inaktiv, deaktiviert,"
     " paused, pause, draft, status, state",
 }

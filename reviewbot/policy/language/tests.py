@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Items
 from zoneinfo import ZoneInfo
 
-from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE
+from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, Action
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.language.conditions import find_fact
@@ -67,6 +67,11 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Span]) -> Po
         cure = "add  expect:  with an action, or  over time:"
         reading.add("P136", fields.key_span("name"), message, cure=cure)
     says = fields.free_text("reason says")
+    if says is not None and expect in (Action.APPROVE, Action.LEAVE, Action.FINALIZE):
+        message = f"reason says:  asks about a text, and  {expect}  sends none"
+        reading.warn(
+            "P136", fields.key_span("reason says"), message, cure="delete it, or expect  dispute"
+        )
     given, full, paused, stage = _given(reading, fields.get("given"))
     because = fields.text("because")
     if because is not None and because.value not in WHY_NOT:

@@ -34,9 +34,9 @@ OPPOSITES = {
     "at most": "more than",
 }
 BEHIND = {
-    "at least": "or more,and more,or above,or higher,and above,and up,or greater,or over,oder mehr,und"
+    "at least": "at least,at minimum,or more,and more,or above,or higher,and above,and up,or greater,or over,oder mehr,und"
     " mehr,oder höher,aufwärts,plus,+,minimum,mindestens",
-    "at most": "or less,or fewer,or below,or lower,and below,and less,or under,oder weniger,und weniger,"
+    "at most": "at most,at maximum,or less,or fewer,or below,or lower,and below,and less,or under,oder weniger,und weniger,"
     "oder niedriger,maximum,höchstens",
 }
 """Comparisons that stand behind their value."""
@@ -99,7 +99,7 @@ def is_nothing(text: str) -> bool:
 
 def begins(text: str, phrases: str | dict[str, str]) -> tuple[str, str, str] | None:
     """Find the longest phrase at the start of a text: what it stands for, the phrase, and the rest."""
-    folded = text.casefold()
+    folded = text.lower()
     table = phrases if isinstance(phrases, str) else tuple(phrases.items())
     if not folded.startswith(_phrases_of(table)):
         return None
@@ -114,7 +114,7 @@ def begins(text: str, phrases: str | dict[str, str]) -> tuple[str, str, str] | N
 
 def ends(text: str, phrases: dict[str, str]) -> tuple[str, str] | None:
     """Find a phrase at the end of a text: what it stands for, and what stands before it."""
-    folded = text.casefold()
+    folded = text.lower()
     for phrase, words in _longest_first(tuple(phrases.items())):
         before = text[: -len(phrase)]
         if folded.endswith(phrase) and before and (before[-1] == " " or not phrase[0].isalpha()):
@@ -134,7 +134,22 @@ def _longest_first(table: str | tuple[tuple[str, str], ...]) -> tuple[tuple[str,
     return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
 
 
-_JOINTS = (" or ", " oder ", " and ", " und ", " list ", " | ", "||", "&&", ",", '"', "“", "„", "”")
+_JOINTS = (
+    " + ",
+    " or ",
+    " oder ",
+    " and ",
+    " und ",
+    " list ",
+    " | ",
+    "||",
+    "&&",
+    ",",
+    '"',
+    "“",
+    "„",
+    "”",
+)
 _FILES = (".csv", ".xlsx", ".xls", ".txt")
 
 
