@@ -71,6 +71,11 @@ def change(table: Table, columns: tuple[str, ...]) -> Update:
     return update(table).where(*found_by).values(new)
 
 
+def _rows(table: Table, *which: ColumnElement[bool]) -> Select[Any]:
+    """Whole rows of the key."""
+    return select(*columns_of(table)).where(OfOneKey(table), *which)
+
+
 # The chain -----------------------------------------------------------------------------------
 
 LAST_LINE = (
@@ -83,20 +88,14 @@ LINES_SINCE = (
 )
 """How many lines came after one."""
 
-LINE = select(*columns_of(entry)).where(OfOneKey(entry), entry.c.seq == bindparam("seq"))
+LINE = _rows(entry, entry.c.seq == bindparam("seq"))
 """One line."""
 
-LINES_AFTER = (
-    select(*columns_of(entry))
-    .where(OfOneKey(entry), entry.c.seq > bindparam("after"))
-    .order_by(entry.c.seq)
-    .limit(PAGE)
-)
+LINES_AFTER = _rows(entry, entry.c.seq > bindparam("after")).order_by(entry.c.seq).limit(PAGE)
 """The next lines of a walk."""
 
 WORDS_AFTER = (
-    select(*columns_of(entry))
-    .where(OfOneKey(entry), entry.c.seq > bindparam("after"), entry.c.kind == "note")
+    _rows(entry, entry.c.seq > bindparam("after"), entry.c.kind == "note")
     .order_by(entry.c.seq)
     .limit(PAGE)
 )
@@ -130,40 +129,37 @@ def _decisions(*more: ColumnElement[Any]) -> Select[Any]:
     )
 
 
+def _in_full() -> Select[Any]:
+    return _decisions(_recorded.c.detail)
+
+
 _changed_since = and_(state_in(State), decision.c.state_at >= bindparam("since"))
 """Every state there is, each with its own order of time in the index."""
 
-DECISION_ROW = select(*columns_of(decision)).where(
-    OfOneKey(decision), decision.c.id == bindparam("id")
-)
+DECISION_ROW = _rows(decision, decision.c.id == bindparam("id"))
 """Where one decision stands."""
 
 DECISIONS_AFTER = (
-    _decisions(_recorded.c.detail)
-    .where(decision.c.seq > bindparam("after"))
-    .order_by(decision.c.seq)
-    .limit(PAGE)
+    _in_full().where(decision.c.seq > bindparam("after")).order_by(decision.c.seq).limit(PAGE)
 )
 """The next decisions of a walk, in full."""
 
 DECISIONS_BEFORE = (
-    _decisions(_recorded.c.detail)
+    _in_full()
     .where(decision.c.seq < bindparam("before"))
     .order_by(decision.c.seq.desc())
     .limit(PAGE)
 )
 """The decisions before one, newest first, in full."""
 
-DECISIONS_NEWEST = (
-    _decisions(_recorded.c.detail).order_by(decision.c.seq.desc()).limit(bindparam("newest"))
-)
+DECISIONS_NEWEST = _in_full().order_by(decision.c.seq.desc()).limit(bindparam("newest"))
 """The newest decisions, newest first."""
 
-DECISIONS_SINCE = _decisions(_recorded.c.detail).where(_changed_since)
+DECISIONS_SINCE = _in_full().where(_changed_since)
 """Decisions whose state was last changed since a moment; asked for in order, SQLite reads them all."""
 
 DECISIONS_OF_TASK = (
-    _decisions(_recorded.c.detail)
+    _in_full()
     .where(
         or_(decision.c.review == "comments", decision.c.review == "accounts"),
         decision.c.task_id == bindparam("task_id"),
@@ -172,17 +168,15 @@ DECISIONS_OF_TASK = (
 )
 """All decisions on one thing."""
 
-DECISIONS_OPEN = _decisions(_recorded.c.detail).where(state_in(OPEN))
+DECISIONS_OPEN = _in_full().where(state_in(OPEN))
 """Intents and unclear writes that are not settled; few, so that sorting is not left to the database."""
 
 DECISIONS_LIKE = (
-    _decisions(_recorded.c.detail)
-    .where(decision.c.id >= bindparam("low"), decision.c.id < bindparam("high"))
-    .limit(2)
+    _in_full().where(decision.c.id >= bindparam("low"), decision.c.id < bindparam("high")).limit(2)
 )
 """Decisions whose id lies between two texts: two are enough to know that a beginning is ambiguous."""
 
-DECISIONS_NAMED = _decisions(_recorded.c.detail).where(Among(decision.c.id))
+DECISIONS_NAMED = _in_full().where(Among(decision.c.id))
 """Decisions by their ids, in full."""
 
 DECISIONS_OF_POLICY = (
@@ -209,9 +203,7 @@ FIRST_SINCE = select(func.min(decision.c.seq)).where(OfOneKey(decision), _change
 DECISIONS_LATELY = _decisions().where(_changed_since).order_by(decision.c.state_at, decision.c.seq)
 """The same of every policy."""
 
-ROWS_OF_TASKS = select(*columns_of(decision)).where(
-    OfOneKey(decision), decision.c.review == bindparam("review"), Among(decision.c.task_id)
-)
+ROWS_OF_TASKS = _rows(decision, decision.c.review == bindparam("review"), Among(decision.c.task_id))
 """Where all decisions on some things stand."""
 
 DECISIONS_OF_TASKS = _decisions().where(
@@ -240,30 +232,24 @@ ENDS = union_all(
 )
 """Of all that has not left: its newest line, when it came to stand so, and whether it is open."""
 
-_left: dict[str, Any] = {"archived": bindparam("word")}
 
-ARCHIVE_DECISIONS = (
-    update(decision)
-    .where(
-        OfOneKey(decision),
-        decision.c.review == bindparam("review"),
-        Among(decision.c.task_id),
-        decision.c.archived.is_(None),
+def _leaving(table: Table) -> Update:
+    return (
+        update(table)
+        .where(
+            OfOneKey(table),
+            table.c.review == bindparam("review"),
+            Among(table.c.task_id),
+            table.c.archived.is_(None),
+        )
+        .values({"archived": bindparam("word")})
     )
-    .values(_left)
-)
+
+
+ARCHIVE_DECISIONS = _leaving(decision)
 """Say with which segment the lines of decisions left."""
 
-ARCHIVE_ROUNDS = (
-    update(round_)
-    .where(
-        OfOneKey(round_),
-        round_.c.review == bindparam("review"),
-        Among(round_.c.task_id),
-        round_.c.archived.is_(None),
-    )
-    .values(_left)
-)
+ARCHIVE_ROUNDS = _leaving(round_)
 """Say with which segment the lines of rounds left."""
 
 TAKE_OUT = delete(entry).where(OfOneKey(entry), Among(entry.c.seq, numbers=True))
@@ -364,25 +350,17 @@ SPENT = (
 
 # Rounds --------------------------------------------------------------------------------------
 
-ROUNDS = select(*columns_of(round_)).where(
-    OfOneKey(round_), round_.c.review == bindparam("review"), Among(round_.c.task_id)
-)
+ROUNDS = _rows(round_, round_.c.review == bindparam("review"), Among(round_.c.task_id))
 """All rounds of some things."""
 
-ROUNDS_OPEN = (
-    select(*columns_of(round_))
-    .where(OfOneKey(round_), round_.c.ended_at.is_(None), round_.c.review == bindparam("review"))
-    .order_by(round_.c.first_seen_at, round_.c.last)
-)
+ROUNDS_OPEN = _rows(
+    round_, round_.c.ended_at.is_(None), round_.c.review == bindparam("review")
+).order_by(round_.c.first_seen_at, round_.c.last)
 """Rounds seen waiting that have no ending."""
 
-ROUNDS_ENDED = (
-    select(*columns_of(round_))
-    .where(
-        OfOneKey(round_), round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since")
-    )
-    .order_by(round_.c.ended_at, round_.c.last)
-)
+ROUNDS_ENDED = _rows(
+    round_, round_.c.ended_at.is_not(None), round_.c.ended_at >= bindparam("since")
+).order_by(round_.c.ended_at, round_.c.last)
 """Rounds that ended since a moment."""
 
 
@@ -401,9 +379,7 @@ POLICIES = (
 )
 """Every revision, oldest first."""
 
-NOTE_ROW = select(*columns_of(note)).where(
-    OfOneKey(note), note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject")
-)
+NOTE_ROW = _rows(note, note.c.topic == bindparam("topic"), note.c.subject == bindparam("subject"))
 """The newest word on a subject."""
 
 NOTES = (
@@ -414,17 +390,10 @@ NOTES = (
 )
 """The newest word on each subject of some topics."""
 
-BEAT = select(*columns_of(heartbeat)).where(
-    OfOneKey(heartbeat), heartbeat.c.name == bindparam("name")
-)
+BEAT = _rows(heartbeat, heartbeat.c.name == bindparam("name"))
 """What the bot last said of itself, and when."""
 
-NEWEST_BEAT = (
-    select(*columns_of(heartbeat))
-    .where(OfOneKey(heartbeat))
-    .order_by(heartbeat.c.at.desc())
-    .limit(1)
-)
+NEWEST_BEAT = _rows(heartbeat).order_by(heartbeat.c.at.desc()).limit(1)
 """What any replica last said of itself; there are few."""
 
 LEASE = select(lease.c.holder, lease.c.token, lease.c.until, lease.c.since).where(OfOneKey(lease))
@@ -494,16 +463,10 @@ ALL_NOTES = select(note.c.topic, note.c.subject, note.c.last).where(OfOneKey(not
 
 # What is kept beside the chain ---------------------------------------------------------------
 
-KEPT = (
-    select(*columns_of(kept))
-    .where(OfOneKey(kept), kept.c.kind == bindparam("kind"))
-    .order_by(kept.c.at, kept.c.name)
-)
+KEPT = _rows(kept, kept.c.kind == bindparam("kind")).order_by(kept.c.at, kept.c.name)
 """Every value of a kind, oldest first."""
 
-KEPT_ROW = select(*columns_of(kept)).where(
-    OfOneKey(kept), kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name")
-)
+KEPT_ROW = _rows(kept, kept.c.kind == bindparam("kind"), kept.c.name == bindparam("name"))
 """One value."""
 
 UNKEEP = delete(kept).where(
