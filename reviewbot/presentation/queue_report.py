@@ -18,6 +18,7 @@ from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.explain import Explanation, explain
 from reviewbot.presentation import html
 from reviewbot.presentation.document import (
+    Column,
     DetailLine,
     DetailRow,
     Document,
@@ -26,6 +27,8 @@ from reviewbot.presentation.document import (
     Section,
     Table,
     Tone,
+    number,
+    table_of,
     told_lines,
 )
 from reviewbot.presentation.format import ENDS, counted, dollars, due, span, table
@@ -244,54 +247,39 @@ def _ledgers(plan: QueuePlan) -> Section:
         "unknown": "the API did not say until when",
     }
     shown = [end for end in ENDS if ends.get(end, 0) or end in ("rule", "fallback", "silence")]
-    rows = tuple(
-        (
-            ENDS[end],
-            str(ends.get(end, 0)),
-            dollars(money.get(end, 0)) if end in PAYING else "–",
-            meaning[end],
-        )
-        for end in shown
-    )
     return Section(
         id="ledgers",
         title=f"How the open {noun}s will end if nobody steps in",
         lead="A person who answers a question changes this; what people paid stands in the past report.",
-        table=Table(
-            heads=("end", f"{noun}s", "money", "meaning"),
-            rows=rows,
-            numbers=frozenset({1, 2}),
-            tones=tuple(
-                "bad" if end == "silence" and ends.get(end, 0) else "plain" for end in shown
-            ),
+        table=table_of(
+            shown,
+            Column("end", lambda end: ENDS[end]),
+            number(f"{noun}s", lambda end: str(ends.get(end, 0))),
+            number("money", lambda end: dollars(money.get(end, 0)) if end in PAYING else "–"),
+            Column("meaning", lambda end: meaning[end]),
+            tone=lambda end: "bad" if end == "silence" and ends.get(end, 0) else "plain",
         ),
     )
 
 
 def _caps(plan: QueuePlan, zone: ZoneInfo) -> Section:
     """The caps that will keep something back, and what becomes of it."""
-    caps = [bite.summary for bite in plan.bites]
-    rows = tuple(
-        (
-            cap.cap,
-            cap.policy,
-            str(cap.count),
-            dollars(cap.micros),
-            format_moment(cap.since, zone.key),
-            format_moment(cap.until, zone.key) if cap.until else "–",
-            str(cap.to_silence),
-        )
-        for cap in caps
-    )
     return Section(
         id="caps",
         title="Caps that will keep decisions back",
         lead="Room goes to the most urgent. What finds none before its deadline is paid by silence.",
-        table=Table(
-            heads=("cap", "policy", "kept back", "money", "from", "last room", "paid by silence"),
-            rows=rows,
-            numbers=frozenset({2, 3, 6}),
-            tones=tuple("bad" if cap.to_silence else "care" for cap in caps),
+        table=table_of(
+            [bite.summary for bite in plan.bites],
+            Column("cap", lambda cap: cap.cap),
+            Column("policy", lambda cap: cap.policy),
+            number("kept back", lambda cap: str(cap.count)),
+            number("money", lambda cap: dollars(cap.micros)),
+            Column("from", lambda cap: format_moment(cap.since, zone.key)),
+            Column(
+                "last room", lambda cap: format_moment(cap.until, zone.key) if cap.until else "–"
+            ),
+            number("paid by silence", lambda cap: str(cap.to_silence)),
+            tone=lambda cap: "bad" if cap.to_silence else "care",
         ),
         empty="None.",
     )
@@ -329,18 +317,12 @@ def _fragile(rows: Sequence[_Row], noun: str) -> Section:
         id="fragile",
         title="Decisions that sit on a threshold",
         lead="One step of one number would bring another action.",
-        table=Table(
-            heads=(noun, "now", "by", "one step away"),
-            rows=tuple(
-                (
-                    row.planned.item.id[:8],
-                    row.planned.verdict.action.value,
-                    row.planned.verdict.rule,
-                    threshold,
-                )
-                for row in rows
-                if (threshold := row.planned.threshold) is not None
-            ),
+        table=table_of(
+            [row.planned for row in rows if row.planned.threshold is not None],
+            Column(noun, lambda planned: planned.item.id[:8]),
+            Column("now", lambda planned: planned.verdict.action.value),
+            Column("by", lambda planned: planned.verdict.rule),
+            Column("one step away", lambda planned: planned.threshold),
         ),
         empty="None.",
     )
