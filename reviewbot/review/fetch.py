@@ -25,7 +25,7 @@ from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
-from reviewbot.policy.model import Policy
+from reviewbot.policy.testing.compare import covers
 from reviewbot.ports.ledger import Ledger, Memory, OpenRound
 from reviewbot.ports.queue import Clock, Listing, Odd
 from reviewbot.safety import ladder
@@ -235,15 +235,8 @@ def with_memories(
 
 def judge_for(item: ReviewItem, judges: Iterable[Judge]) -> Judge | None:
     """The judge whose policy covers this thing; None when none does."""
-    return next((judge for judge in judges if _covers(judge.policy, item)), None)
-
-
-def _covers(policy: Policy, item: ReviewItem) -> bool:
-    scope = policy.applies_to
-    return (
-        scope.review == item.review
-        and (not scope.platform or item.subject.platform in scope.platform)
-        and (not scope.saved_account_id or item.account_id in scope.saved_account_id)
+    return next(
+        (one for one in judges if covers(one.policy.applies_to, item.review, item.subject)), None
     )
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from reviewbot.core.guard_state import GuardPost
 from reviewbot.core.questions import open_rounds
 from reviewbot.core.recorded_facts import Revisions
-from reviewbot.core.replay import PastReview, read_past, was_judged
+from reviewbot.core.replay import read_past, was_judged
 from reviewbot.domain.decision import CLAIMED, Decision
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.text import iso
@@ -212,16 +212,16 @@ def _judged(
         if review is None:
             unread += 1
             continue
-        theirs = [judge for judge in (old, new) if judge is not None and _covers(judge, review)]
+        theirs = [
+            judge
+            for judge in (old, new)
+            if judge is not None and covers(judge.policy.applies_to, review.review, review.subject)
+        ]
         if any(_lacks_evidence(judge, review.seen) for judge in theirs):
             unread += 1
         elif theirs:
             judged(review)
     return Matrix(judged=impact.total, moves=tuple(_moves(impact)), unread=unread, left=left)
-
-
-def _covers(judge: Judge, review: PastReview) -> bool:
-    return covers(judge.policy.applies_to, review.review, review.subject)
 
 
 def _lacks_evidence(judge: Judge, facts: Facts) -> bool:
