@@ -163,7 +163,7 @@ YEARS = 1_900
 """What archive, erasure, retention and releases may add to the bot, in lines, and to its tests."""
 
 LIMITS = {
-    "lines of the bot": 48_350
+    "lines of the bot": 48_600
     + LANGUAGE
     + CONSOLE
     + PACKAGING
@@ -187,9 +187,9 @@ LIMITS = {
     "files entered by perform": 27,
     "stays in a file of perform": 275,
     "stops of answer": 48,
-    "functions of answer": 81,
-    "files entered by answer": 35,
-    "stays in a file of answer": 361,
+    "functions of answer": 80,
+    "files entered by answer": 36,
+    "stays in a file of answer": 363,
     "stops of intend": 13,
     "functions of intend": 38,
     "files entered by intend": 9,
