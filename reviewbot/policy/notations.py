@@ -86,7 +86,7 @@ _DAYS = {
 }
 _DAYS |= {f"{word}s": day for word, day in list(_DAYS.items()) if word.endswith(("day", "tag"))}
 _GROUPS = {
-    "mon-fri": "weekdays weekday workdays working days business days werktags werktage wochentags "
+    "mon-fri": "wochentage weekdays weekday workdays working days business days werktags werktage wochentags "
     "arbeitstage unter der woche",
     "sat-sun": "weekend weekends wochenende am wochenende",
     "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day",

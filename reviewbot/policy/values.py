@@ -171,6 +171,9 @@ def read_date(text: str, at: int) -> date:
     return day
 
 
+_NO_END = "forever,never,always,none,unlimited,no end,open end,unbegrenzt,für immer,nie,-,n/a,∞"
+
+
 def _no_date(
     text: str, at: int, meant: tuple[str, ...], cure: str, what: str = "a date"
 ) -> Misread:
@@ -178,6 +181,8 @@ def _no_date(
     message = f'"{text}" is not {what}'
     if not meant and as_clock(plain(text)) is not None and not text.isdigit():
         cure = "for a time of day declare hours, and ask  now: in hours NAME"
+    if text.casefold() in _NO_END.split(","):
+        cure = "without an end nothing stands there: delete it"
     if found := shape(r"(\d{4})-(\d\d)-(\d\d)").fullmatch(text):
         year, month, day = map(int, found.groups())
         last = monthrange(year, month)[1] if 1 <= month <= 12 and year else 0

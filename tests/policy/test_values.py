@@ -268,7 +268,7 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
         (
             read_date,
             "2026-13-01",
-            ("P101", '"2026-13-01" is not a date', "write  2026-01-13", None, "2026-01-13"),
+            ("P101", "there is no month 13", None, "did you mean  2026-01-13  ?", None),
         ),
         (
             read_date,

@@ -6,7 +6,7 @@ from reviewbot.policy.language.grammar import DECLARED
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.notations import as_hours
-from reviewbot.policy.text_forms import asked_of, fold, is_name, listed
+from reviewbot.policy.text_forms import asked, asked_of, fold, is_name, listed
 
 
 def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -> str | None:
@@ -22,11 +22,12 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
     if names and opens is not None and fold(name) not in map(fold, names):
         # Weekends are near to weekdays in their letters alone.
         cure += f"; for others write  {name}:  there, and below it  open: {opens}"
+        several = asked(names[0]) if len(names) == 1 and opens == as_hours(names[0]) else several
         names = ()
     reading.add(
         "P023",
         (scalar, start, len(scalar.value)),
-        "one name stands here, not several" if several else unknown(kind, name),
+        "one name stands here, not several" if several and names else unknown(kind, name),
         under=several,
         among=() if several else names,
         cure=cure if len(names) <= 12 else None,

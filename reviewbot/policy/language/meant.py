@@ -59,7 +59,7 @@ _ALL = "all,any,every,everything,both,alle,jede,jeder,beliebig,egal,beide,*"
 _KNOWN = "exists,present,set,given,available,there,filled,filled in,vorhanden,gesetzt,existiert"
 _NEAR_SCORE = Decimal("0.05")
 _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
-_OF_WHAT = r"(.*\d.*?),? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?"
+_OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+)"
 """A number with words behind it that its fact says already."""
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
 

@@ -82,7 +82,11 @@ class AskedText:
 
     def _with_words(self, words: str, rest: str, negated: bool) -> Meant | str | None:
         if words == "in list":
-            return self._in_lists(rest, negated)
+            found = self._in_lists(rest, negated)
+            if found is None and "." in rest and " " not in rest:
+                self.sure = False
+                return f"{'not ' * negated}contains {rest}"
+            return found
         if words == "matches pattern":
             return self._pattern(rest, negated)
         return self._words_inside(words, rest, negated)

@@ -84,6 +84,13 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
 
 def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     """Report what are no hours, with those that were meant."""
+    if shape(r"(?:[\d*,/-]+ ){4}[\w*,/-]+").fullmatch(scalar.value.strip()):
+        message, cure = (
+            "this is a time table of cron",
+            "write days and times, as  mon-fri 09:00-18:00",
+        )
+        reading.add("P128", scalar, message, cure=cure)
+        return
     meant = as_hours(scalar.value) or _with_a_break(scalar.value)
     if meant is None or meant == scalar.value:
         reading.misread(scalar, misread)

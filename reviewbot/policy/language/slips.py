@@ -6,6 +6,7 @@ from unicodedata import category
 
 from msgspec.structs import replace
 
+from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import Finding, Fix, Span
 from reviewbot.policy.language.lines import (
     FACTS,
@@ -30,6 +31,7 @@ _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
 _SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
+_ACTIONS = frozenset(Action)
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
 
 
@@ -279,6 +281,12 @@ class LineWalk:
         rest = line[begins:]
         word = word_of(rest)
         if self._if(rest, begins) or self._in_brackets(rest, begins):
+            return
+        if word is None and rest.strip() in _ACTIONS and not self.continues(begins):
+            said = f"then: {rest.strip()}"
+            self.swap(
+                begins, len(line), said, "then:  is missing in front of this", (begins, len(line))
+            )
             return
         if word is None:
             self._bare_name(line, begins)

@@ -159,6 +159,8 @@ def swallowed(text: str) -> str | None:
         return None
     for phrases in (NOT_TEXTS, TEXTS, NOT, IS):
         found = begins(text, phrases)
+        if found is not None and "." in found[2] and " " not in found[2]:
+            return found[1]  # `from example.com`: no sentence
         if (
             found is not None
             and found[1].casefold() not in _FREE.split(",")
