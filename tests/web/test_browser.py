@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -94,6 +95,7 @@ def test_questions_are_answered_by_keyboard_alone(browser: Any, tmp_path: Path) 
     with web_desk(tmp_path, settings=AT_ONCE, tasks=count) as desk:
         visit = Visit(browser, desk)
         asked = {question.sighting.task_id for question in desk.questions()}
+        before = len(desk.effects())  # of the most urgent the deadline has decided some
         visit.go("/queue")
         visit.key("j")
         visit.key("Enter")
@@ -118,7 +120,28 @@ def test_questions_are_answered_by_keyboard_alone(browser: Any, tmp_path: Path) 
                 visit.key("n")
         assert {task: action for task, (_, action) in answered(desk).items()} == wanted
         assert {who for who, _ in answered(desk).values()} == {"ana"}
-        assert len(desk.effects()) == len(asked)
+        assert len(desk.effects()) - before == len(asked)
+        assert visit.said == []
+
+
+def test_a_key_that_leads_on_is_not_lost_while_the_page_looks_for_news(
+    browser: Any, tmp_path: Path
+) -> None:
+    """The answer was sent, and the queue is slow in coming: the page is not loaded anew under the person."""
+
+    def slowly(route: Any) -> None:
+        Event().wait(4.0)
+        route.continue_()
+
+    with web_desk(tmp_path, settings=AT_ONCE, tasks=3) as desk:
+        visit, here = Visit(browser, desk), desk.questions()[0].sighting.task_id
+        visit.go(f"/task/{here}")
+        with visit.tab.expect_navigation():
+            visit.key("a")
+        desk.send_due()
+        visit.tab.route("**/queue", slowly)
+        visit.key("n")
+        visit.tab.wait_for_url(lambda url: "/task/" in url and here not in url, timeout=30_000)
         assert visit.said == []
 
 

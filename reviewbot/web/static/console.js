@@ -51,16 +51,27 @@
     focusRow(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + step))]);
   }
 
+  let looks = false;  // one look at a time, however long the answer takes
+  let leaves = false;  // a page that is loaded anew would forget where somebody wants to go
+
   async function update() {
+    if (looks || leaves) return;
+    looks = true;
+    try { await look(); } finally { looks = false; }
+  }
+
+  async function look() {
     const parts = [...document.querySelectorAll("[data-live]")];
     if (!parts.length || document.hidden) return;
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (leaves) return;
     if (response.status === 401 || response.redirected) {
       location.reload();
       return;
     }
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (leaves) return;
     for (const part of parts) {
       const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
       if (!next) {
@@ -97,11 +108,17 @@
       row.dataset.taskId !== here;
     let all = rows();
     if (page === "task") {
-      const response = await fetch("/queue");
-      const queue = new DOMParser().parseFromString(await response.text(), "text/html");
-      all = [...queue.querySelectorAll("tr[data-task-id]")];
-      const row = all.find(free);
-      location.assign(row ? `/task/${encodeURIComponent(row.dataset.taskId)}` : "/queue");
+      leaves = true;
+      try {
+        const response = await fetch("/queue");
+        const queue = new DOMParser().parseFromString(await response.text(), "text/html");
+        all = [...queue.querySelectorAll("tr[data-task-id]")];
+        const row = all.find(free);
+        location.assign(row ? `/task/${encodeURIComponent(row.dataset.taskId)}` : "/queue");
+      } catch (problem) {
+        leaves = false;
+        throw problem;
+      }
       return;
     }
     const at = all.indexOf(rowOf(document.activeElement));
