@@ -23,8 +23,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from benchmarks.kept import keep
-from benchmarks.ledger import fill
+from benchmarks.ledger import BATCH, fill
+from reviewbot.domain.decision import Decision, State, decision_id
+from reviewbot.ledger import events, tables
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger
 from reviewbot.simulator.scenarios import START
@@ -156,17 +160,17 @@ def what_if(past: int, folder: Path) -> float:
         return round(time.thread_time() - began, 2)
 
 
-def _lately(ledger: SqlLedger, count: int, like: Any) -> None:
+def _lately(ledger: SqlLedger, count: int, like: Decision) -> None:
     """So many questions like this one, each of a round of its own, in the last month."""
-    from msgspec.structs import replace
-
-    from reviewbot.domain.decision import State, decision_id
-
-    for n in range(count):
-        at = like.decided_at - timedelta(minutes=4 * (n + 1))
-        name = decision_id("comments", f"past-{n}", like.epoch, "escalate")
-        made = replace(like, id=name, task_id=f"past-{n}", decided_at=at)
-        ledger.record(made, State.HELD)
+    for start in range(0, count, BATCH):
+        with ledger._chain.adding() as end:
+            for n in range(start, min(start + BATCH, count)):
+                at = like.decided_at - timedelta(days=29) * (n + 1) / count
+                name = decision_id("comments", f"past-{n}", like.epoch or "", "escalate")
+                made = replace(like, id=name, task_id=f"past-{n}", decided_at=at)
+                line, row = events.recorded(made, State.HELD, end.next, None)
+                end.add(line)
+                ledger._put(tables.decision, row, None)
 
 
 def main() -> int:
