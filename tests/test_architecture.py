@@ -163,7 +163,7 @@ YEARS = 1_900
 """What archive, erasure, retention and releases may add to the bot, in lines, and to its tests."""
 
 LIMITS = {
-    "lines of the bot": 48_600
+    "lines of the bot": 49_000
     + LANGUAGE
     + CONSOLE
     + PACKAGING
