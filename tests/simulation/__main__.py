@@ -77,7 +77,7 @@ def replicated(chosen: argparse.Namespace) -> int:
     """The same with several replicas."""
     first, runs = (chosen.first, chosen.runs) if chosen.seed is None else (chosen.seed, 1)
     seeds, total, code = range(first, first + max(1, runs)), Figures(), 0
-    with ProcessPoolExecutor(chosen.jobs, max_tasks_per_child=10) as pool:
+    with ProcessPoolExecutor(chosen.jobs) as pool:
         hours, replicas = repeat(chosen.hours), repeat(chosen.replicas)
         for one in pool.map(simulate_replicas, seeds, hours, replicas):
             total.add(one.figures)
