@@ -37,6 +37,19 @@ from reviewbot.policy.values import Misread, read_duration
 _FAMILIES = {name.partition(".")[0] for facts in CATALOGUE.values() for name in facts}
 
 
+_JOINS = ("or", "and", "oder", "und", "/", "|", "+", "&", "then")
+"""Words between two actions."""
+
+
+def _key_behind(action: str, rest: str) -> str | None:
+    """The key whose value stands behind an action on its line; None where it takes none."""
+    if action == Action.ESCALATE:
+        asks = len(rest.split(" ")) > 2 or rest.startswith("question")
+        return "question" if asks else "to"
+    keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
+    return keys.get(Action(action))
+
+
 def _with_more(
     reading: Reading, text: str, allowed: tuple[Action, ...], what: str
 ) -> tuple[str, str | None] | None:
@@ -51,31 +64,22 @@ def _with_more(
     )
     if action is None or not rest:
         return None
-    joined = rest.partition(" ")
-    if joined[0] in ("or", "and", "oder", "und", "/", "|", "+", "&", "then"):
+    if rest.partition(" ")[0] in _JOINS:
         if what != "then:":
             return f"{what}  takes one action", f"did you mean  {action}  ?"
         return (
             "one rule does one thing",
             f"write  {action}  here, and a rule of its own for the other",
         )
-    key = {
-        Action.WAIT: "until",
-        Action.DISPUTE: "reason",
-        Action.ESCALATE: "to",
-        Action.LEAVE: "because",
-    }
-    if action not in key:
+    name = _key_behind(action, rest)
+    if name is None:
         return None
-    if action == Action.ESCALATE and (len(rest.split(" ")) > 2 or rest.startswith("question")):
-        key[Action.ESCALATE] = "question"
-    rest = rest.removeprefix(key[Action(action)]).lstrip(": ")
+    rest = rest.removeprefix(name).lstrip(": ")
     if what != "then:":
         return f"{what}  takes an action alone", f"did you mean  {action}  ?"
     if action == Action.WAIT:
         start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
         rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
-    name = key[Action(action)]
     return (
         f"{name}:  stands on a line of its own",
         f"write  then: {action}  and below it  {name}: {rest}",
@@ -93,6 +97,10 @@ _EFFECTS = {
 }
 
 
+def _meant_action(word: str, allowed: tuple[Action, ...]) -> str | None:
+    return meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
+
+
 def refuse_action(
     reading: Reading, scalar: Scalar, allowed: tuple[Action, ...], what: str = "then:"
 ) -> None:
@@ -100,14 +108,10 @@ def refuse_action(
     word = scalar.value
     message = f'there is no action "{word}"'
     under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
-    meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
     turned = begins(word, NOT)
     denied = None if turned is None else only_cure(turned[2], allowed) or turned[2]
-    if denied in allowed:
-        message, replacement = (
-            f"{what}  takes an action, without  {turned[1] if turned else ''}",
-            None,
-        )
+    if turned is not None and denied in allowed:
+        message, replacement = f"{what}  takes an action, without  {turned[1]}", None
         under = f"write  expect never: {denied}" if what == "expect:" else None
         under = f"write  then: {denied}" if what == "then: of never:" else under
     elif word in set(Action):
@@ -117,7 +121,7 @@ def refuse_action(
         message, replacement = f'"{word}" is {where}', None
     elif replacement is None and (more := _with_more(reading, word, allowed, what)) is not None:
         message, under = more
-    elif meant is not None and replacement is None:
+    elif replacement is None and (meant := _meant_action(word, allowed)) is not None:
         under = f"did you mean  {meant}  ?"
     cure = f"actions are {listed(f'{action} ({_EFFECTS[action]})' for action in allowed)}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)

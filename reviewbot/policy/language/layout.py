@@ -235,14 +235,7 @@ class _Walk(LineWalk):
             self.swap(0, indent_of(self.lines[self.now], 1), "", message, (0, 1))
             return True
         for above, level in zip(self.levels, self.levels[1:], strict=False):
-            if (
-                above.is_list
-                and column in (above.column, level.column)
-                and above.parent in ("rules", "tests")
-                and level.keys[:1] == ["name"]
-                and key not in ("name", *level.keys)
-                and level.takes(key)
-            ):
+            if column in (above.column, level.column) and _goes_on(above, level, key):
                 written = self.lines[self.now].strip().removeprefix("- ")
                 message = "a dash too many: this line belongs to the entry above"
                 cure = f"begin it in column {level.column + 1}"
@@ -485,3 +478,9 @@ class _Walk(LineWalk):
                 break
             depth += f"\n{line}"
             self.now += 1
+
+
+def _goes_on(above: Level, level: Level, key: str) -> bool:
+    """Whether a key behind a dash belongs to the rule or test that is being written."""
+    begun = above.is_list and above.parent in ("rules", "tests") and level.keys[:1] == ["name"]
+    return begun and key not in ("name", *level.keys) and level.takes(key)

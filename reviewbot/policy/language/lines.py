@@ -156,6 +156,9 @@ def is_closed(text: str) -> bool:
     return text.count("[") <= text.count("]") and text.count("{") <= text.count("}")
 
 
+_FOREIGN_COMMENTS = (" //", " --", " /*", " ;;")
+
+
 def is_tidy(line: str, begins: int) -> bool:
     """Whether no slip of the hand can stand in a line whose text begins in this column: most are so."""
     if not line.isascii():
@@ -169,14 +172,9 @@ def is_tidy(line: str, begins: int) -> bool:
         return _is_name(key) and "-" not in line[:begins] and behind[1:2] not in "|>"
     if not behind or key in OPENS:
         return not behind
-    return (
-        behind[1:2] not in ("", " ", ":", "#")
-        and line.count("- ", 0, begins) < 2
-        and " //" not in behind
-        and " --" not in behind
-        and " /*" not in behind
-        and " ;;" not in behind
-    )
+    if behind[1:2] in ("", " ", ":", "#") or line.count("- ", 0, begins) > 1:
+        return False
+    return not any(sign in behind for sign in _FOREIGN_COMMENTS)
 
 
 def _is_name(key: str) -> bool:

@@ -102,12 +102,15 @@ class ListSheet:
         read = [self._entry(row, header) for row in lines if row.is_sound]
         entries = tuple(entry for entry in read if entry is not None)
         if not entries and (not lines or (self._wanted.where and len(read) == len(lines))):
-            message = f"{self.what} holds no value, so nothing is ever in it"
-            cure = "add values below the header"
-            if lines:
-                cure = "no row holds what  where:  asks for; look at the words in that column"
-            self._add("P332", spot(head.line, 0), message, cure, severity=Severity.WARNING)
+            self._warn_empty(head, bool(lines))
         return entries
+
+    def _warn_empty(self, head: Row, has_rows: bool) -> None:
+        message = f"{self.what} holds no value, so nothing is ever in it"
+        cure = "add values below the header"
+        if has_rows:
+            cure = "no row holds what  where:  asks for; look at the words in that column"
+        self._add("P332", spot(head.line, 0), message, cure, severity=Severity.WARNING)
 
     def _other_signs(self, header: str, row: Row, columns: int) -> bool:
         """Report rows with another sign between their values than the header has; whether they have."""

@@ -121,6 +121,20 @@ class _Asked(AskedText):
 
     # Numbers, moments, choices ---------------------------------------------------------------
 
+    def _whether_known(self, text: str) -> str | None:
+        """Read words that ask whether there is a value at all."""
+        counts = self.fact.type is FactType.COUNT
+        if counts and text.casefold() in SOME.split(","):
+            self.sure = False
+            return "at least 1"
+        if is_nothing(text):
+            self.sure = self.sure and not counts
+            return "0  or  unknown" if counts else "unknown"
+        if text.casefold() in _ALL.split(",") and not (counts or self.fact.type is FactType.YES_NO):
+            self.sure, self.why = False, "without this line every value counts: delete it"
+            return "known"
+        return "known" if text.casefold() in _KNOWN.split(",") else None
+
     def typed(self, text: str, depth: int = 0) -> str | None:
         """Read a test of anything but a text."""
         if depth > 4 or not text:
@@ -128,22 +142,8 @@ class _Asked(AskedText):
         glued = shape(r"(\p{L}[\p{L} ]*\p{L})(\d.*)").fullmatch(text) if not depth else None
         if glued is not None and begins(glued.group(1), COMPARISONS):
             text = " ".join(glued.groups())
-        if self.fact.type is FactType.COUNT and text.casefold() in SOME.split(","):
-            self.sure = False
-            return "at least 1"
-        if is_nothing(text):
-            if self.fact.type is FactType.COUNT:
-                self.sure = False
-                return "0  or  unknown"
-            return "unknown"
-        if text.casefold() in _ALL.split(",") and self.fact.type not in (
-            FactType.YES_NO,
-            FactType.COUNT,
-        ):
-            self.sure, self.why = False, "without this line every value counts: delete it"
-            return "known"
-        if text.casefold() in _KNOWN.split(","):
-            return "known"
+        if whether := self._whether_known(text):
+            return whether
         sure, why = self.sure, self.why
         ways: tuple[Callable[[str, int], str | None], ...] = (
             self._in_hours,
@@ -328,16 +328,20 @@ class _Asked(AskedText):
             return as_yes_no(text)
         return self._choice(text)
 
+    def _count(self, text: str, number: str | None) -> str | None:
+        percent = as_percent(text) if number is None else None
+        if percent is not None or "." in text:
+            self.sure = False
+        return number or percent
+
     def _number(self, text: str) -> str | None:
         kind = self.fact.type
         number = _NUMBERS[kind](text)
         if number is None and (found := shape(_OF_WHAT).fullmatch(text)):
             self.sure = False
             return self._number(found.group(1))
-        if kind is FactType.COUNT and number is None and (number := as_percent(text)) is not None:
-            self.sure = False
-        if kind is FactType.COUNT and "." in text:
-            self.sure = False
+        if kind is FactType.COUNT:
+            return self._count(text, number)
         if kind is FactType.SCORE and number and as_percent(text) is None and number != text:
             self.sure = self.sure and float(number) == float(as_number(text) or "-1")
         if kind is FactType.DURATION and number is None and text.isdigit():

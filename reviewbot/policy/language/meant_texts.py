@@ -27,6 +27,12 @@ SEVERAL = " [+] | or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?
 _ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
 
 
+def _whether_known(text: str, negated: bool) -> str | None:
+    if not is_nothing(text) and text not in ("known", "unknown"):
+        return None
+    return "known" if negated is (text != "known") else "unknown"
+
+
 class Meant(NamedTuple):
     """What to write in place of a text; `sure` where it can have meant nothing else.
 
@@ -58,6 +64,11 @@ class AskedText:
         name = test.refers()
         return name is None or name[1] in self.reading.declared.get(name[0], ())
 
+    def _size(self, comparison: str, number: str) -> Meant:
+        of = f"{self.fact.name.removesuffix('_text')}_length"
+        cure = f"write  {of}: {comparison} {number}" if of in self.reading.facts else None
+        return Meant("", why="a text is no number: its length is a fact of its own", cure=cure)
+
     def text(self, text: str) -> Meant | str | None:
         """Read a test of a text."""
         negated = False
@@ -66,13 +77,10 @@ class AskedText:
             negated, text = True, turned[2]
         while found is None and (is_so := begins(text, IS)) and is_so[2]:
             text = is_so[2]
-        if is_nothing(text) or text in ("known", "unknown"):
-            return "known" if negated is (text != "known") else "unknown"
+        if whether := _whether_known(text, negated):
+            return whether
         if is_size(text) and (compared := begins(text, COMPARISONS)):
-            of = f"{self.fact.name.removesuffix('_text')}_length"
-            number = as_count(compared[2]) or compared[2]
-            cure = f"write  {of}: {compared[0]} {number}" if of in self.reading.facts else None
-            return Meant("", why="a text is no number: its length is a fact of its own", cure=cure)
+            return self._size(compared[0], as_count(compared[2]) or compared[2])
         negated = negated or found is not None
         found = found or begins(text, TEXTS)
         if found is None:

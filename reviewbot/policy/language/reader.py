@@ -330,11 +330,7 @@ class Reading:
             message = f"{what} takes {wanted}, and none of them begins with a dash"
             cure = "remove the dashes"
         elif isinstance(tree, Mapping) and wanted == ENTRIES:
-            key = tree.entries[0][0].value if tree.entries else "name"
-            has_name = (
-                tree.entries and isinstance(tree.entries[0][1], Mapping) and "name:" in example
-            )
-            cure = f"begin each entry with a dash:  - {f'name: {key}' if has_name else f'{key}: …'}"
+            cure = f"begin each entry with a dash:  - {_begun(tree, example)}"
         self.add("P031", first_line(tree.span), message, cure=cure)
 
     def entries(self, mapping: Mapping | None) -> list[tuple[Scalar, Tree]]:
@@ -488,6 +484,13 @@ def _fix(
         return Fix(whole[0].span, whole[1])
     exact = span.line == span.end_line and span.end_column - span.column == length
     return Fix(span, replacement) if replacement is not None and exact else None
+
+
+def _begun(tree: Mapping, example: str) -> str:
+    """How the first entry would begin in a list."""
+    name = tree.entries[0][0].value if tree.entries else "name"
+    holds = bool(tree.entries) and isinstance(tree.entries[0][1], Mapping)
+    return f"name: {name}" if holds and "name:" in example else f"{name}: …"
 
 
 def first_line(span: Span) -> Span:
