@@ -18,6 +18,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -313,7 +314,8 @@ class _Following:
     def _walk(
         self, ahead: RoundAhead, judge: Judge, coming: Iterable[Stretch], ready: datetime, way: Way
     ) -> Generator[datetime, None, Future | None]:
-        passed = self._standing.pass_at
+        end = ahead.ends_by(self._now)
+        passed = partial(self._standing.pass_at, end=end)
         for start, until, answer in coming:
             at = max(start, ready)
             if passed(at) >= until:  # no pass is made while this is the answer

@@ -90,6 +90,10 @@ class RoundAhead(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+HURRY = 60.0
+"""Seconds between passes at most, while something undecided expires before the next."""
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand at a moment: everything but the rounds that their future depends on.
 
@@ -106,11 +110,23 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     every: float = 60.0
     passed_at: datetime | None = None
 
-    def pass_at(self, moment: datetime) -> datetime:
-        """When the first pass begins that finds this moment come."""
+    def pass_at(self, moment: datetime, end: datetime | None = None) -> datetime:
+        """When the first pass begins that finds this moment come.
+
+        `end` is when silence ends what is undecided: where the next pass would come too late for it,
+        they are `HURRY` seconds apart.
+        """
         every = timedelta(seconds=self.every)
         first = self.now if self.passed_at is None else max(self.now, self.passed_at + every)
-        return first + max(0, -((first - moment) // every)) * every
+        regular = first + max(0, -((first - moment) // every)) * every
+        if end is None or regular < end or self.every <= HURRY:
+            return regular
+        last = first - every if first >= end else first + ((end - first) // every) * every
+        if last == end:
+            last -= every
+        hurry = timedelta(seconds=HURRY)
+        start = max(moment, self.now, last + hurry)
+        return min(regular, last - ((last - start) // hurry) * hurry)
 
 
 class Kept(NamedTuple):

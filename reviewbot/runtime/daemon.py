@@ -31,6 +31,7 @@ from reviewbot.domain.errors import (
     LedgerUnwritable,
     ReviewbotError,
 )
+from reviewbot.foresight.future import HURRY
 from reviewbot.ports.ledger import CheckpointBook, Ledger
 from reviewbot.review.poll import STRETCH, Polling, undecided
 from reviewbot.review.reconcile import follow_up, reconcile_all
@@ -48,8 +49,6 @@ from reviewbot.safety.stop_conditions import StopConditions
 
 LONGEST_PAUSE = 120.0
 """Seconds between two tries while the API is away, unless the poll interval itself is longer."""
-HURRY = 60.0
-"""Seconds between polls at most, while something undecided expires before the next."""
 HOUR = 3600.0
 SOON, SOON_TRIES = 1.0, 3
 """Seconds before a pass that the log has failed is tried again, and how often in a row: a server that

@@ -214,11 +214,16 @@ def wanting(judge: Judge, item: ReviewItem, verdict: Verdict, now: datetime) -> 
     # From `decide by` on the fallback has had its say: what is wanted now is what will be wanted.
     fallback = {case.then.action for case in policy.deadline.fallbacks} if now < due else set()
     opens = verdict.until if verdict.action.writes else None
+    actions = frozenset({verdict.wanted or verdict.action} | fallback)
+    stated = item.amount_micros is not None or item.review not in STATES_AN_AMOUNT
+    if policy.guardrails.money_approved and not stated:
+        # A person is asked before it is paid (`_refuse_unknown_amount`): room that is kept for it is wasted.
+        actions -= PAYING
     return ExpectedNeed(
         policy=policy.name,
         rule=verdict.rule,
         at=max(due, now) if opens is None else max(min(opens, due), now),
-        actions=frozenset({verdict.wanted or verdict.action} | fallback),
+        actions=actions,
         account_id=item.account_id,
         amount_micros=item.amount_micros,
         deadline_at=item.deadline_at,

@@ -54,6 +54,26 @@ def test_an_undecided_thing_wants_room_from_its_decide_by_on() -> None:
     assert wanted.amount_micros == 240_000
 
 
+@pytest.mark.parametrize(
+    ("cap", "amount", "pays"),
+    [
+        ("money approved: at most 4 USD per day", None, False),
+        ("money approved: at most 4 USD per day", 0, True),
+        ("disputes: at most 3 per hour", None, True),
+    ],
+)
+def test_no_room_is_kept_for_what_money_may_not_pay_unasked(
+    cap: str, amount: int | None, pays: bool
+) -> None:
+    """Of an unknown amount a person is asked where money is limited, so its place would stay empty."""
+    judge = capped("approvals: at most 2 per hour", cap, "fallback exempt: no")
+    item = replace(an_item(), amount_micros=amount)
+    wanted = wanting(judge, item, says(Action.DISPUTE), NOW)
+    assert wanted is not None
+    assert (Action.APPROVE in wanted.actions) is pays
+    assert Action.DISPUTE in wanted.actions
+
+
 def test_from_decide_by_on_it_wants_room_now_and_only_for_what_is_wanted() -> None:
     """The fallback has had its say."""
     judge, moment = judge_of(CAPPED), CONFIRMED + timedelta(hours=69)
