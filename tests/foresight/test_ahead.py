@@ -358,6 +358,19 @@ def test_a_share_of_disputes_is_foreseen(after: int, sent: int) -> None:
     assert room.sent() == len(now)
 
 
+def test_what_no_pass_finds_due_in_time_is_not_promised() -> None:
+    """The fallback is due ten seconds before the deadline: passes every minute miss it, every second not."""
+    late = FALLBACK.replace("3h before deadline", "10s before deadline")
+    room = a_room(a_policy(ASK, fallback=late), count=1, hours=10)
+    (item,) = room.world.tasks.values()
+
+    often = plan(room.app, bot=Bot(every=1.0)).planned[0]
+    rarely = plan(room.app, bot=Bot(every=3600.0)).planned[0]
+
+    assert often.end == "fallback"
+    assert (rarely.end, rarely.end_at) == ("silence", item.deadline_at)
+
+
 def test_what_expires_before_the_next_pass_is_found_by_one_of_those_between() -> None:
     """The fallback is due ten minutes before the deadline, and a pass is made every hour: then every minute."""
     late = FALLBACK.replace("3h before deadline", "10m before deadline")
