@@ -5,7 +5,7 @@ PYTHON ?= python3
 
 help:
 	@echo "make demo       review a simulated week of tasks; no key, no network"
-	@echo "make test       the tests (two and a half minutes on two cores)"
+	@echo "make test       the tests (two to four minutes on two cores)"
 	@echo "make test-full  also the long ones"
 	@echo "make test-mutants  planted bugs, and a sample of mutants of the core (ten minutes)"
 	@echo "make soak       simulated days of trouble, new ones each time (MINUTES=10)"

@@ -286,7 +286,7 @@ def _no_file() -> str | None:
     return None
 
 
-COUNT_EVERY = 600.0
+SAID_EVERY = 600.0
 """Seconds between two lines of one backlog."""
 
 
@@ -386,7 +386,7 @@ class GuardState:
 
         `now` is monotonic seconds.
         """
-        if now - self.said.get(what, -COUNT_EVERY) < COUNT_EVERY:
+        if now - self.said.get(what, -SAID_EVERY) < SAID_EVERY:
             return False
         self.said[what] = now
         return True

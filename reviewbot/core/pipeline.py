@@ -16,11 +16,11 @@ from reviewbot.domain.alarm import WeeklyHour
 from reviewbot.domain.decision import State
 from reviewbot.domain.review import Evidence, ReviewItem, ReviewKind
 from reviewbot.domain.text import parse_iso
+from reviewbot.domain.timing import Timing
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, AccountHistory, Facts, Fleet, build_facts
 from reviewbot.ports.ledger import Ending, Logged, Memory, OpenRound
 from reviewbot.ports.queue import AccountDirectory, ReviewQueue, ReviewWriter
-from reviewbot.ports.tracing import Timing
 
 REVIEW_WINDOW = timedelta(hours=72)
 """How long the API waits for a client before silence pays (its own statement)."""

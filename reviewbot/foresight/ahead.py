@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from reviewbot.core import refusals
 from reviewbot.core.pipeline import NEAR
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, DONE, OPEN, Action, Decision, State
+from reviewbot.foresight.answers import AnswersAhead, Stretch, answers_of, stretches
 from reviewbot.foresight.future import (
     Future,
     Kept,
@@ -36,16 +37,7 @@ from reviewbot.foresight.future import (
     with_a_person_until,
 )
 from reviewbot.foresight.room import Room, Stop
-from reviewbot.foresight.way import (
-    AnswersAhead,
-    Stretch,
-    Way,
-    answers_of,
-    may_leave,
-    sealed_in_log,
-    stretches,
-    was_left,
-)
+from reviewbot.foresight.way import Way, may_leave, sealed_in_log, was_left
 from reviewbot.foresight.work import Job, Worker, work_off
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
@@ -432,7 +424,9 @@ class _Following:
         if said is None or any(hold.by == "bot" for hold in self._standing.holds):
             return was_left(ahead)
         end, due = ahead.ends_by(self._now), decide_by(judge, ahead.facts)
-        decides = due is not None and self._standing.pass_at(due) < end and said.rule != DEADLINE
+        decides = (
+            due is not None and self._standing.pass_at(due, end) < end and said.rule != DEADLINE
+        )
         if stop is None or stop.by not in ("cap", "guardrail", "cancelled") or not decides:
             return said.action is Action.LEAVE
         answer = judge.guarded_fallback(replace(ahead.facts, now=end - timedelta(microseconds=1)))
@@ -450,7 +444,8 @@ class _Following:
             moments.append(future.kept.since)
         moments += [at for at, said in answers.said if said.action is Action.ESCALATE]
         first = min(moments, default=None)
-        if first is None or future.at is None or self._standing.pass_at(first) < future.at:
+        end = future.round.ends_by(self._now)
+        if first is None or future.at is None or self._standing.pass_at(first, end) < future.at:
             return first
         return None
 

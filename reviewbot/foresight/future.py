@@ -110,16 +110,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     every: float = 60.0
     passed_at: datetime | None = None
 
-    def pass_at(self, moment: datetime, end: datetime | None = None) -> datetime:
+    def pass_at(self, moment: datetime, end: datetime) -> datetime:
         """When the first pass begins that finds this moment come.
 
-        `end` is when silence ends what is undecided: where the next pass would come too late for it,
+        `end` is when silence ends what waits for it: where the next pass would come too late for it,
         they are `HURRY` seconds apart.
         """
         every = timedelta(seconds=self.every)
         first = self.now if self.passed_at is None else max(self.now, self.passed_at + every)
         regular = first + max(0, -((first - moment) // every)) * every
-        if end is None or regular < end or self.every <= HURRY:
+        if regular < end or self.every <= HURRY:
             return regular
         last = first - every if first >= end else first + ((end - first) // every) * every
         if last == end:

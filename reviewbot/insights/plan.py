@@ -273,7 +273,9 @@ def _now(verdict: Verdict, future: Future, standing: Standing) -> str:
         return Action.ESCALATE.value
     if not verdict.action.writes:
         return verdict.action.value
-    is_sent = future.at is not None and future.at <= standing.pass_at(standing.now)
+    is_sent = future.at is not None and future.at <= standing.pass_at(
+        standing.now, future.round.ends_by(standing.now)
+    )
     return future.action.value if is_sent and future.action is not None else HELD
 
 

@@ -318,11 +318,11 @@ class Chain(KeyRows):
         with self._engine.writing(self._key):
             count, head = self.end()
             self._notice_loss(count, head, self._engine.life())
-            end = ChainEnd(self._run, self._engine.salt, count, head, count + 1)
+            end = ChainEnd(self._run, self._engine.salt, head, count + 1)
             yield end
-        self.own_lines += end.count - count
-        if end.count > count and self._lost is None:
-            self._written = end.count, end.head
+        self.own_lines += end.next - 1 - count
+        if end.next - 1 > count and self._lost is None:
+            self._written = end.next - 1, end.head
 
     def refuse_if_lost(self) -> None:
         """Raise LedgerWentBack where something is missing: what is lost may have been sent."""
@@ -381,7 +381,6 @@ class ChainEnd:
     run: Callable[..., Any]
     """Runs a statement about the rows of its key."""
     salt: Callable[[], bytes]
-    count: int
     head: bytes
     next: int
     """The number of the next line."""
@@ -389,7 +388,7 @@ class ChainEnd:
     def add(self, line: ChainLine) -> None:
         """Append a line that was made for `next`."""
         line = salted(line, self.salt())
-        self.count, self.head, self.next = line.seq, digest(self.head, line), line.seq + 1
+        self.head, self.next = digest(self.head, line), line.seq + 1
         self.run(statements.add(entry), asdict(replace(line, hash=self.head)))
 
 

@@ -12,8 +12,9 @@ from reviewbot.ledger.chain import departure
 from reviewbot.ledger.decisions import DecisionLog
 from reviewbot.ledger.engine import LedgerEngine
 from reviewbot.ledger.erasure import ErasureLog
+from reviewbot.ledger.kept import KeptLog
 from reviewbot.ledger.leases import LeaseFence
-from reviewbot.ledger.rounds import KeptLog, NoteLog, RoundLog
+from reviewbot.ledger.rounds import NoteLog, RoundLog
 from reviewbot.ledger.tables import SCHEMA_VERSION
 from reviewbot.ledger.verify import verify
 from reviewbot.ports.leases import Lease

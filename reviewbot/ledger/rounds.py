@@ -13,7 +13,6 @@ from reviewbot.ledger.chain import LogPart
 from reviewbot.ledger.clauses import names_of
 from reviewbot.ledger.mapping import (
     first_seen,
-    from_micros,
     noted_from_line,
     open_round,
     round_ending,
@@ -22,10 +21,10 @@ from reviewbot.ledger.mapping import (
     stored_policy,
     to_micros,
 )
-from reviewbot.ledger.tables import BeatRow, ChainLine, KeptRow, NoteRow, PolicyRow, RoundRow
+from reviewbot.ledger.tables import BeatRow, ChainLine, NoteRow, PolicyRow, RoundRow
 from reviewbot.policy.model import Policy
 from reviewbot.ports.leases import Lease, Peer
-from reviewbot.ports.ledger import Ending, KeptValue, LogNote, OpenRound, SeenRound, StoredPolicy
+from reviewbot.ports.ledger import Ending, LogNote, OpenRound, SeenRound, StoredPolicy
 
 _Key = tuple[str, str, str]
 BOT = "bot"
@@ -227,47 +226,3 @@ class NoteLog(LogPart):
         """The database's own clock, in microseconds since 1970."""
         (now,) = self._engine.driver().execute(self._engine.backend.clock).fetchone()
         return int(now)
-
-
-# ------------------------------------------------------------------------------------------------
-# What is kept beside the chain, by kind and name: people, sessions, answers on their way.
-
-
-class KeptLog(LogPart):
-    """Values by kind and name that are no part of the chain."""
-
-    def keep(self, kind: str, name: str, value: bytes, at: datetime, *, new: bool = False) -> bool:
-        """Keep a value; with `new` only where there is none. Gives whether it is kept now."""
-        events.check(f"the {kind}", kind=kind, name=name)
-        with self._engine.writing():
-            before = self._kept_row(kind, name)
-            if new and before is not None:
-                return False
-            self._put(tables.kept, KeptRow(kind, name, to_micros(at), value), before)
-            return True
-
-    def kept(self, kind: str) -> Sequence[KeptValue]:
-        """Every value of a kind, oldest first."""
-        with self._engine.reading():
-            rows = self._run(statements.KEPT, {"kind": kind})
-            return [_kept(KeptRow(*row)) for row in rows]
-
-    def kept_one(self, kind: str, name: str) -> KeptValue | None:
-        """One value; None where there is none."""
-        with self._engine.reading():
-            row = self._kept_row(kind, name)
-            return None if row is None else _kept(row)
-
-    def let_go(self, kind: str, name: str) -> bool:
-        """Let go of a value; gives whether it was there, which of several askers only one is told."""
-        with self._engine.writing():
-            asked = {"kind": kind, "name": name}
-            return bool(self._run(statements.UNKEEP, asked).rowcount)
-
-    def _kept_row(self, kind: str, name: str) -> KeptRow | None:
-        row = self._run(statements.KEPT_ROW, {"kind": kind, "name": name}).fetchone()
-        return KeptRow(*row) if row else None
-
-
-def _kept(row: KeptRow) -> KeptValue:
-    return KeptValue(name=row.name, at=from_micros(row.at), value=bytes(row.value))

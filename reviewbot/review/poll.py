@@ -38,11 +38,11 @@ from reviewbot.ports.ledger import Ending, Ledger
 from reviewbot.ports.queue import Clock
 from reviewbot.review import shadow
 from reviewbot.review.fetch import hear, look_at_all, note_sights, with_memories
-from reviewbot.review.judge import survey
 from reviewbot.review.pending import say_sent, send_due
 from reviewbot.review.reconcile import reconcile
 from reviewbot.review.recover import resume
 from reviewbot.review.review import review
+from reviewbot.review.survey import survey
 from reviewbot.safety import gate, ladder
 from reviewbot.safety.rollout import adopt_accepted
 

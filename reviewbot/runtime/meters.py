@@ -17,12 +17,13 @@ import msgspec
 from reviewbot.core.context import BotContext
 from reviewbot.core.questions import WAITS
 from reviewbot.domain.decision import DONE, Action
+from reviewbot.domain.timing import Timing
 from reviewbot.foresight.gather import Foreseen
 from reviewbot.foresight.room import room_left
-from reviewbot.insights.limits_forecast import spent_by
+from reviewbot.insights.limits_in_use import spent_by
 from reviewbot.insights.scorecard import GROUNDS, ground_of
 from reviewbot.ports.ledger import Ending, Ledger, Logged, Memory
-from reviewbot.ports.tracing import NoSpans, Spans, Timing
+from reviewbot.ports.tracing import NoSpans, Spans
 from reviewbot.safety.limits import limits_of
 
 OTHER = "other"

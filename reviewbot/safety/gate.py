@@ -72,7 +72,7 @@ def check(
     if by_person:
         return
     breaker.check(post.guard, wanted.policy)
-    judge = limits.judge_of(bench, wanted.policy)
+    judge = limits.judge_named(bench, wanted.policy)
     if judge is not None and not limits.is_exempt(judge.policy, wanted.rule):
         own = limits.pauses_now(post.guard, judge)
         if own is not None:
@@ -104,7 +104,7 @@ def foresee(
     pause or a breaker would hold it: what that held would go unasked when it ends.
     """
     verdict, item, latest = judged.verdict, judged.item, known.memory.latest
-    judge = limits.judge_of(bench, verdict.policy)
+    judge = limits.judge_named(bench, verdict.policy)
     exempt = judge is None or limits.is_exempt(judge.policy, verdict.rule)
     if judge is not None and not exempt and latest is not None:
         due = limits.decide_by(judge, item)
@@ -123,7 +123,7 @@ def foresee(
 
 def full(guard: GuardState, bench: ReviewPipeline, decision: Decision, cap: CapReached) -> Halted:
     """What a full cap means for a decision, by the words of its policy."""
-    judge = limits.judge_of(bench, decision.policy)
+    judge = limits.judge_named(bench, decision.policy)
     assert judge is not None, "only the policy's own caps are asked"
     halted = limits.full(judge.policy, decision.rule, cap)
     guard.full.append(

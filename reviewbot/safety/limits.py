@@ -50,14 +50,14 @@ def is_exempt(policy: Policy, rule: str) -> bool:
     return rule == DEADLINE and policy.guardrails.fallback_exempt
 
 
-def judge_of(bench: ReviewPipeline, policy: str) -> Judge | None:
+def judge_named(bench: ReviewPipeline, policy: str) -> Judge | None:
     """The judge of this policy, where it runs."""
     return next((judge for judge in bench.judges if judge.policy.name == policy), None)
 
 
 def limits_met(guard: GuardState, bench: ReviewPipeline, decision: Decision) -> tuple[Limit, ...]:
     """The caps that a decision meets. Raises Halted where its amount is capped and unknown."""
-    judge = judge_of(bench, decision.policy)
+    judge = judge_named(bench, decision.policy)
     if judge is None or decision.decided_by is not None:
         return ()
     return limits_for(judge.policy, decision, guard.wanting)

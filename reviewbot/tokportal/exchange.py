@@ -27,8 +27,9 @@ from reviewbot.domain.errors import (
     TooLarge,
 )
 from reviewbot.domain.text import safe_line
+from reviewbot.domain.timing import Timing
 from reviewbot.ports.queue import Clock
-from reviewbot.ports.tracing import NoSpans, Spans, Timing
+from reviewbot.ports.tracing import NoSpans, Spans
 from reviewbot.tokportal.envelope import OkResponse
 from reviewbot.tokportal.errors import failure
 from reviewbot.tokportal.rate_limit import RateLimiter, ServerTime

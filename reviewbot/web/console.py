@@ -17,7 +17,7 @@ from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Mode
 from reviewbot.foresight.gather import Outlook, outlook_of
 from reviewbot.insights.heartbeat import Beat, Health, newest_beat
-from reviewbot.insights.limits_forecast import LimitInUse, limits_in_use
+from reviewbot.insights.limits_in_use import LimitInUse, limits_in_use
 from reviewbot.insights.scorecard import TOPICS, RuleCounts, Scorecard, counts_of, scorecard
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger

@@ -14,10 +14,10 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import KeyRefused, ServerFault
 from reviewbot.domain.task import Timeline
 from reviewbot.ledger.open import open_ledger
-from reviewbot.review import judge as survey
+from reviewbot.review import survey
 from reviewbot.review.fetch import evidence_for, look_at_all, with_memories
-from reviewbot.review.judge import needs_evidence
 from reviewbot.review.poll import Polling, poll_once
+from reviewbot.review.survey import needs_evidence
 from tests.builders import an_attempt
 from tests.fakes import HandClock, World, known_of
 from tests.ledger.things import a_decision

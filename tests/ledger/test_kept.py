@@ -115,7 +115,7 @@ def test_an_intent_that_was_undone_leaves_no_row_behind(
     ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
     with pytest.raises(RuntimeError), ledger._engine.writing() as driver:
         line, row = recorded(a_decision(), State.INTENT, 1, None)
-        ChainEnd(ledger._run, ledger._engine.salt, 0, GENESIS, 1).add(line)
+        ChainEnd(ledger._run, ledger._engine.salt, GENESIS, 1).add(line)
         ledger._put(tables.decision, row, None)
         assert driver.in_transaction
         raise RuntimeError

@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from reviewbot.core.context import BotContext
 from reviewbot.domain.decision import DEADLINE, Action, State
 from reviewbot.domain.errors import CannotConnect
+from reviewbot.domain.timing import Timing
 from reviewbot.ledger.open import open_ledger
-from reviewbot.ports.tracing import Timing
 from reviewbot.review.poll import poll_once
 from reviewbot.runtime.liveness import Pulse
 from reviewbot.runtime.meters import PAID_BY, Meters, measured
