@@ -384,7 +384,9 @@ class LineWalk:
         ).fullmatch(rest)
         if found is None or found.group(1) not in FACTS:
             return False
-        fact, _, value = found.groups()
+        fact, sign, value = found.groups()
+        if rest.startswith("when:") and sign != ":":
+            return False  # YAML reads it, and whoever reads conditions knows better what it says
         line = self.lines[self.now]
         message = "conditions stand under  when:,  one a line"
         self.say(

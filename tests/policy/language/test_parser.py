@@ -325,3 +325,24 @@ def test_a_bound_beyond_what_can_be_is_an_error_that_offers_one_within(
     text = POLICY.replace("KIND", "comments").replace("task.platform: tiktok", line)
     found = [f for f in parse(text).findings if f.code == "P101"]
     assert [f.under for f in found] == [f"did you mean  {meant}  ?"]
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        (
+            "task.round >= 2 and last.outcome_kind == 'verified'",
+            "write below it  task.round: at least 2  and  last.outcome_kind: verified",
+        ),
+        ("last.outcome_kind is verified", "write below it  last.outcome_kind: verified"),
+    ],
+)
+def test_a_condition_in_one_line_keeps_its_cure_beside_a_mistake_of_the_file(
+    said: str, cure: str
+) -> None:
+    """Where the lines may stand wrong, they are read again: one that YAML can read is no slip of the hand."""
+    rules = f"rules:\n  - name: seen\n    when: {said}\n    then: approve\n"
+    found = parse(f"policy: desk\nlanguage: 1\n{rules}").findings
+    assert [(finding.code, finding.cure) for finding in found if finding.span.line > 1] == [
+        ("P031", cure)
+    ]
