@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from queue import Empty, SimpleQueue
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Events, Level, PassSummary
@@ -24,13 +23,17 @@ class SignalEvent(threading.Event):
     """An event that a handler may set whatever the thread it interrupts is doing with it.
 
     The lock of an ordinary event is not reentrant: set by a handler while the same thread is on its
-    way into `wait`, it would wait for itself for ever. A `SimpleQueue` may be put to at any moment.
+    way into `wait`, it would wait for itself for ever. Here a bare lock is held until it is set, and
+    may be released at any moment. (A `SimpleQueue` may be put to as well, but its `get` waits for ever
+    where a signal comes after its time is over: a process that was stopped for a while, and told to
+    end as it went on, never did.)
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._is_set = False
-        self._rung: SimpleQueue[None] = SimpleQueue()
+        self._unset = threading.Lock()
+        self._unset.acquire()
 
     def is_set(self) -> bool:
         """Whether it was set and not cleared since."""
@@ -39,22 +42,24 @@ class SignalEvent(threading.Event):
     def set(self) -> None:
         """Let every wait end."""
         self._is_set = True
-        self._rung.put(None)
+        self._let_go()
 
     def clear(self) -> None:
         """Let waits last again."""
         self._is_set = False
-        with suppress(Empty):
-            while True:
-                self._rung.get_nowait()
+        self._unset.acquire(blocking=False)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set, or for so long; give whether it is set."""
-        if not self._is_set:
-            with suppress(Empty):
-                self._rung.get(timeout=timeout)
-                self._rung.put(None)  # for whoever else waits
+        if not self._is_set and self._unset.acquire(timeout=-1 if timeout is None else timeout):
+            # For whoever else waits. Where it was cleared meanwhile the lock stays held, as it should be.
+            if self._is_set:
+                self._let_go()
         return self._is_set
+
+    def _let_go(self) -> None:
+        with suppress(RuntimeError):  # somebody has, already
+            self._unset.release()
 
 
 INTERRUPTED = 130
