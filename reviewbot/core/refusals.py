@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import (
     ApiError,
     ApiRefusal,
@@ -96,6 +96,12 @@ def earlier(ledger: Ledger, decision_id: str) -> int:
 def was_refused(logged: Logged | None) -> bool:
     """Whether its newest outcome is a refusal."""
     return logged is not None and (logged.note or "").startswith(NOTE)
+
+
+def refusal(latest: Logged) -> str | None:
+    """What the API said no to, where that is why a thing is still open; `latest` is its newest decision."""
+    words = latest.note if latest.state in (State.VOID, State.REFUSED) else latest.decision.held_by
+    return words if words is not None and words.startswith(NOTE) else None
 
 
 def is_question(logged: Logged) -> bool:

@@ -27,6 +27,7 @@ from reviewbot.core.pipeline import NEAR
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, DONE, OPEN, Action, Decision, State
 from reviewbot.foresight.answers import AnswersAhead, Stretch, answers_of, stretches
 from reviewbot.foresight.future import (
+    FAR,
     Future,
     Kept,
     Key,
@@ -66,15 +67,18 @@ def futures(rounds: Sequence[RoundAhead], standing: Standing) -> dict[Key, Futur
     another round hangs on that, nobody can tell.
     """
     answers = {ahead.key: answers_of(ahead, standing.now) for ahead in rounds}
-    found = _followed(rounds, answers, standing, arrived=True)
-    if any(ahead.latest is not None and ahead.latest.state in OPEN for ahead in rounds):
-        lost = _followed(rounds, answers, standing, arrived=False)
+    unclear = [ahead for ahead in rounds if _is_unclear(ahead)]
+    clear = [ahead for ahead in rounds if not _is_unclear(ahead)]
+    found = _followed(clear, answers, standing, arrived=unclear)
+    if unclear:
+        lost = _followed(rounds, answers, standing)
         for key, future in found.items():
             if future.end not in ("unknown", lost[key].end):
                 at = future.round.deadline_at
                 found[key] = replace(
                     future, end="unknown", at=at, action=None, rule=None, why=ROOM_UNCLEAR
                 )
+        found = {ahead.key: found.get(ahead.key, lost[ahead.key]) for ahead in rounds}
     return found
 
 
@@ -83,9 +87,11 @@ def _followed(
     answers: Mapping[Key, AnswersAhead],
     standing: Standing,
     *,
-    arrived: bool,
+    arrived: Sequence[RoundAhead] = (),
 ) -> dict[Key, Future]:
-    following = _Following(standing, arrived=arrived)
+    """Follow rounds; the writes of those that `arrived` have taken their room."""
+    following = _Following(standing)
+    following.take_unclear(arrived)
     found: dict[Key, Future] = {}
     coming: list[tuple[datetime, int, Key, Steps]] = []
 
@@ -160,30 +166,36 @@ def _in_turn(
         has_share = judge is not None and bool(judge.policy.guardrails.dispute_share)
         sent = [said.action for _, said in answers[ahead.key].said if _is_sent(said)]
         back = has_share and bool(sent) and sent[0].sends_back
-        refused = ahead.latest is not None and _refusal(ahead.latest) is not None
+        refused = ahead.latest is not None and refusals.refusal(ahead.latest) is not None
         ill = refused and (deadline is None or deadline > tried_at(sent) + NEAR)
         return back, ill, deadline is None, 0.0 if deadline is None else deadline.timestamp()
 
     return sorted(rounds, key=turn)
 
 
+def _is_unclear(ahead: RoundAhead) -> bool:
+    """Whether a write of it may have arrived."""
+    return ahead.latest is not None and ahead.latest.state in OPEN
+
+
 def _is_sent(answer: Evaluation) -> bool:
     return answer.action.writes and answer.until is None
-
-
-def _refusal(latest: Logged) -> str | None:
-    """What the API said no to, where that is why it is still open."""
-    words = latest.note if latest.state in (State.VOID, State.REFUSED) else latest.decision.held_by
-    return words if words is not None and words.startswith(refusals.NOTE) else None
 
 
 class _Following:
     """Follows rounds one after the other; the room that one takes is gone for the next."""
 
-    def __init__(self, standing: Standing, *, arrived: bool) -> None:
-        self._standing, self._now, self._arrived = standing, standing.now, arrived
+    def __init__(self, standing: Standing) -> None:
+        self._standing, self._now = standing, standing.now
         self._rooms = {name: Room(house, standing.now) for name, house in standing.houses.items()}
         self._unseen = 0
+
+    def take_unclear(self, rounds: Iterable[RoundAhead]) -> None:
+        """Let each write that may have arrived have its room, which it took when it began."""
+        for latest in (ahead.latest for ahead in rounds):
+            if latest is not None and latest.decision.policy in self._rooms:
+                began = latest.intended_at or latest.state_at
+                self._rooms[latest.decision.policy].take(latest.decision, began)
 
     def future(self, ahead: RoundAhead, answers: AnswersAhead) -> Steps:
         """Follow one round to its end."""
@@ -191,7 +203,7 @@ class _Following:
         if future.is_over:
             return future
         if future.why is None and ahead.latest is not None:
-            future = replace(future, why=_refusal(ahead.latest))
+            future = replace(future, why=refusals.refusal(ahead.latest))
         future = replace(future, answers=answers.said, asked_at=self._asked_at(future, answers))
         return replace(future, answerable_at=self._answerable_at(future))
 
@@ -251,7 +263,7 @@ class _Following:
         return Future(round=ahead, end="silence", at=at, why=why, kept=kept)
 
     def _perhaps_done(self, ahead: RoundAhead, answers: AnswersAhead, latest: Logged) -> Steps:
-        """A write that may have arrived: it did, or the policy goes on once that is known."""
+        """A write that may have arrived: where it did not, the policy goes on once that is known."""
         decision, began = latest.decision, latest.intended_at or latest.state_at
         known_at = max(began + self._standing.quarantine, self._now)
         in_time = known_at < ahead.ends_by(self._now) and not ahead.is_over(self._now)
@@ -259,8 +271,6 @@ class _Following:
             again = yield from self._follow(ahead, ahead.judge, answers, known_at)
             if again.end == end_by(decision.action, decision.rule):
                 return replace(again, why=UNCLEAR)
-        if self._arrived and decision.policy in self._rooms:
-            self._rooms[decision.policy].take(decision, began)
         return Future(round=ahead, end="unknown", at=ahead.deadline_at, why=UNCLEAR)
 
     def _at_its_turn(self, ahead: RoundAhead) -> Future:
@@ -294,7 +304,7 @@ class _Following:
         self, ahead: RoundAhead, judge: Judge, answers: AnswersAhead, ready: datetime
     ) -> Steps:
         """Follow a round through the policy's answers, to the first that is sent."""
-        way = Way(seal=sealed_in_log(ahead))
+        way = Way(seal=sealed_in_log(ahead), is_left=was_left(ahead))
         coming = stretches(answers, ahead.ends_by(self._now))
         sent = yield from self._walk(ahead, judge, coming, ready, way)
         if sent is not None:
@@ -306,8 +316,7 @@ class _Following:
     def _walk(
         self, ahead: RoundAhead, judge: Judge, coming: Iterable[Stretch], ready: datetime, way: Way
     ) -> Generator[datetime, None, Future | None]:
-        end = ahead.ends_by(self._now)
-        passed = partial(self._standing.pass_at, end=end)
+        passed = partial(self._passed, ahead, way)
         for start, until, answer in coming:
             at = max(start, ready)
             if passed(at) >= until:  # no pass is made while this is the answer
@@ -319,7 +328,9 @@ class _Following:
                 way.kept, at = way.kept or kept_by_cap(ahead, wish, at), due
             while _is_sent(answer) and (tried := passed(at)) < until:
                 yield tried
-                stop = self._stop(judge, wish, tried, until)
+                way.is_left = False
+                sealed = way.is_sealed(wish, tried)
+                stop = self._stop(judge, wish, tried, until, sealed=sealed)
                 stop = way.stop = way.stopped(ahead, judge, wish, tried, stop)
                 if stop is None:
                     return self._sent(ahead, judge, wish, tried, way.kept)
@@ -330,11 +341,16 @@ class _Following:
                         return sent
                     continue
                 way.kept = way.kept or Kept(stop, wish, at)
-                instead, then = self._meanwhile(ahead, judge, wish, stop, tried, until)
+                instead, then = self._meanwhile(ahead, judge, wish, way, tried, until)
                 if instead is not None:
                     return self._sent(ahead, judge, instead, tried, way.kept)
                 at = then or until
         return None
+
+    def _passed(self, ahead: RoundAhead, way: Way, at: datetime) -> datetime:
+        """When the first pass is made from `at` on; nothing hurries for what is left to the timer."""
+        end = ahead.ends_by(self._now)
+        return self._standing.pass_at(at, end + FAR if way.is_left else end)
 
     def _below(
         self,
@@ -373,12 +389,13 @@ class _Following:
         ahead: RoundAhead,
         judge: Judge,
         wish: Decision,
-        stop: Stop,
+        way: Way,
         at: datetime,
         end: datetime,
     ) -> tuple[Decision | None, datetime | None]:
         """What the deadline sends in its place at `at`, or when to try again (None: not before `end`)."""
-        assert ahead.facts is not None
+        stop = way.stop
+        assert ahead.facts is not None and stop is not None
         due = None if wish.rule == DEADLINE else decide_by(judge, ahead.facts)
         if stop.by not in ("cap", "guardrail", "cancelled") or due is None:
             return None, stop.free_at
@@ -386,6 +403,7 @@ class _Following:
             return None, due if stop.asks or stop.free_at is None else min(stop.free_at, due)
         answer = judge.guarded_fallback(replace(ahead.facts, now=at))
         if answer is None or not answer.action.writes:
+            way.is_left = answer is not None and answer.action is Action.LEAVE
             return None, stop.free_at
         instead = ahead.wish(judge, answer.action, DEADLINE)
         other = self._stop(judge, instead, at, end)
@@ -394,13 +412,15 @@ class _Following:
         moments = [stop.free_at, other.free_at]
         return None, min((moment for moment in moments if moment and moment > at), default=None)
 
-    def _stop(self, judge: Judge, wish: Decision, at: datetime, end: datetime) -> Stop | None:
+    def _stop(
+        self, judge: Judge, wish: Decision, at: datetime, end: datetime, *, sealed: bool = False
+    ) -> Stop | None:
         """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest."""
         holds = [hold for hold in self._standing.holds if hold.stops(wish.action, wish.policy, at)]
         if holds:
             hold = max(holds, key=Hold.lasting)
             return Stop(hold.by, hold.sentence, hold.until)
-        return self._rooms[judge.policy.name].stop(wish, at, end)
+        return self._rooms[judge.policy.name].stop(wish, at, end, sealed=sealed)
 
     def _sent(
         self, ahead: RoundAhead, judge: Judge, wish: Decision, at: datetime, kept: Kept | None

@@ -81,15 +81,20 @@ class Room:
             self._taken.setdefault(spent.decision.account_id, []).append(spent)
         self._probation = self._on_probation(now)
 
-    def stop(self, wish: Decision, at: datetime, end: datetime) -> Stop | None:
-        """What keeps `wish` back at `at`; room is looked for up to `end`. None where nothing does."""
+    def stop(
+        self, wish: Decision, at: datetime, end: datetime, *, sealed: bool = False
+    ) -> Stop | None:
+        """What keeps `wish` back at `at`; room is looked for up to `end`. None where nothing does.
+
+        While it lies `sealed` it meets no limit.
+        """
         if (paused := self._paused(wish, at)) is not None:
             return Stop("guardrail", paused, self._unpaused(wish, at, end))
         if self._probation is not None and self._is_tried(wish):
             free_at = self._probation.room(at, end, wish.amount_micros)
             if free_at != at:
                 return Stop("probation", PROBATION, free_at)
-        return self._full(wish, at, end)
+        return None if sealed else self._full(wish, at, end)
 
     def take(self, wish: Decision, at: datetime) -> None:
         """Plan a decision at a moment."""

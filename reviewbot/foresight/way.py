@@ -24,11 +24,19 @@ class Way:
     kept: Kept | None = None
     seal: tuple[str, datetime] | None = None
     """Of which rule a decision lies sealed, and up to when."""
+    is_left: bool = False
+    """Whether the last pass has left it to the timer."""
 
     def go_on(self, said: Evaluation, *, is_sent: bool) -> None:
         """Come to the next answer; one that sends nothing ends a seal."""
         self.said, self.stop = said, None
+        if not is_sent:
+            self.is_left = said.action is Action.LEAVE
         self.seal = self.seal if is_sent else None
+
+    def is_sealed(self, wish: Decision, at: datetime) -> bool:
+        """Whether a seal of its rule still runs."""
+        return self.seal is not None and self.seal[0] == wish.rule and at < self.seal[1]
 
     def stopped(
         self, ahead: RoundAhead, judge: Judge, wish: Decision, at: datetime, stop: Stop | None

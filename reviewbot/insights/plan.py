@@ -13,7 +13,7 @@ from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Background, HeldEvidence, LoopLimits, ReviewPipeline
 from reviewbot.core.questions import open_rounds
 from reviewbot.core.verdict import UNCOVERED, Verdict, cannot_send, verdict_of
-from reviewbot.domain.decision import Action, State
+from reviewbot.domain.decision import OPEN, Action, State
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, NotFound
 from reviewbot.domain.review import ReviewItem, ReviewKind
 from reviewbot.domain.task import Timeline
@@ -224,7 +224,7 @@ def _see(
     fetch: bool,
 ) -> tuple[ReviewItem, Facts, RoundAhead]:
     """One thing as read, with its round."""
-    judge = known.judge
+    judge, known = known.judge, _as_if_lost(known, item)
     facts, held = known.facts(item, at), kept_evidence(clock, bench, item)
     if judge is not None and (limits.always_evidence or _needs_evidence(judge, facts)):
         if held is None and fetch:
@@ -249,6 +249,19 @@ def _see(
         unsendable=cannot_send(item),
     )
     return item, facts, ahead
+
+
+def _as_if_lost(known: Background, item: ReviewItem) -> Background:
+    """What is known where a write of this round that may have arrived did not: its text was not used."""
+    memory, latest = known.memory, known.memory.latest
+    if latest is None or latest.state not in OPEN or latest.decision.epoch != item.epoch:
+        return known
+    texts = list(memory.history.texts)
+    if latest.decision.reason in texts:
+        del texts[len(texts) - 1 - texts[::-1].index(latest.decision.reason)]
+    history = msgspec.structs.replace(memory.history, texts=tuple(texts))
+    memory = msgspec.structs.replace(memory, history=history)
+    return msgspec.structs.replace(known, memory=memory)
 
 
 def _planned(item: ReviewItem, facts: Facts, future: Future, standing: Standing) -> Planned:

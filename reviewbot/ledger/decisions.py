@@ -63,9 +63,9 @@ class DecisionLog(LogPart):
         self.fence: Callable[[], None] = lambda: None
         """Raises LeaseLost, in the transaction of an intent, where this process may not act any more."""
 
-    def record(self, decision: Decision, state: State) -> None:
+    def record(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> None:
         """Write down a decision that sends nothing."""
-        self._write(decision, state)
+        self._write(decision, state, limits)
         fault_point("record.committed")
 
     def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:
@@ -76,7 +76,7 @@ class DecisionLog(LogPart):
         return idempotency_key(decision.id, row.tries)
 
     def _write(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> DecisionRow:
-        """Write a decision down in full, an intent only where every limit has room."""
+        """Write a decision down in full, only where every one of `limits` has room."""
         with self._chain.adding() as end:
             if state is State.INTENT:
                 self._chain.refuse_if_lost()

@@ -287,10 +287,11 @@ class Ledger(Protocol):
     ) -> Mapping[str, AccountHistory]:
         """The last 30 days of these accounts, and all days; one without decisions has counts of 0."""
 
-    def record(self, decision: Decision, state: State) -> None:
+    def record(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> None:
         """Write down a decision that sends nothing (`held`, `dry-run`).
 
-        Raises AlreadyIntended where that very decision was sent meanwhile.
+        Raises AlreadyIntended where that very decision was sent meanwhile, and CapReached when one of
+        `limits` has no room for it now.
         """
 
     def intend(self, decision: Decision, limits: Sequence[Limit] = ()) -> str:

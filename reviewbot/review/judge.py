@@ -218,7 +218,10 @@ def judged_otherwise(judge: Judge | None, before: Judged, seen: Judged) -> Judge
     if before.evidence is not None or seen.evidence is None:
         return None
     verdict = verdict_of(judge, seen.facts, judge.judge(seen.facts))
-    same = _said(verdict) == _said(before.verdict)
+    # What a full limit has put in the place of a rule is not what the policy said without the evidence:
+    # to decide by that rule again, which meets the limit again, went on for ever.
+    unseen = verdict_of(judge, before.facts, judge.judge(before.facts))
+    same = _said(verdict) in (_said(before.verdict), _said(unseen))
     return None if same else msgspec.structs.replace(seen, verdict=verdict)
 
 

@@ -71,9 +71,12 @@ def ill_last(
     turn: list[Todo] = []
     ill: list[Todo] = []
     for pair in todo:
-        item, _ = pair
+        item, known = pair
+        latest = known.memory.latest
         can_wait = item.deadline_at is None or item.deadline_at > near
-        failed = item.id in bench.troubles or item.id in bench.refused
+        in_round = latest is not None and latest.decision.epoch == item.epoch
+        refused = latest is not None and in_round and refusals.refusal(latest) is not None
+        failed = item.id in bench.troubles or refused
         (ill if can_wait and failed else turn).append(pair)
     return turn, ill
 

@@ -35,6 +35,7 @@ from reviewbot.domain.errors import (
     AlreadyIntended,
     ApiError,
     CannotConnect,
+    CapReached,
     Halted,
     KeyRefused,
     NotRecordable,
@@ -51,8 +52,7 @@ from reviewbot.review.execute import decide, differs, perform
 from reviewbot.review.fetch import see_again
 from reviewbot.review.judge import DEAD_LETTER, Judging, judged_otherwise
 from reviewbot.review.recover import Recovery
-from reviewbot.safety import gate, seal
-from reviewbot.safety.limits import decide_by
+from reviewbot.safety import gate, limits, seal
 
 LOOKS = 3
 """How often one review sees a thing again before it leaves it to the next pass."""
@@ -152,7 +152,10 @@ class _Review:
         if (halted := self._cancelled(judged)) is not None:
             return self._kept_back(judged, halted)
         if (sealed := self._sealed(judged)) is not None:
-            return self._hold(sealed)
+            try:
+                return self._hold(sealed, limited=True)
+            except Halted as full:
+                return self._kept_back(judged, full)
         for _ in range(LOOKS):
             self.app.wait_turn()
             if self._is_fresh(judged):
@@ -190,7 +193,7 @@ class _Review:
         if judge is None or hold is None:
             return None
         since = seal.begun(self.known.memory.latest, verdict, item.epoch)
-        due = decide_by(judge, item)
+        due = limits.decide_by(judge, item)
         until = seal.sealed_until(hold, since, self.app.clock.now(), due)
         if until is None:
             return None
@@ -280,8 +283,13 @@ class _Review:
             return self._hold(instead)
         return self._carry_out(instead)
 
-    def _hold(self, judged: Judged, halted: Halted | None = None) -> Reviewed:
-        """Write down a decision that sends nothing, when it differs from the last one of its round."""
+    def _hold(
+        self, judged: Judged, halted: Halted | None = None, *, limited: bool = False
+    ) -> Reviewed:
+        """Write down a decision that sends nothing, when it differs from the last one of its round.
+
+        Raises Halted where it is `limited` and a limit has no room for it now.
+        """
         item, verdict = judged.item, judged.verdict
         if halted is not None:
             gate.keep_back(self.app.guard, halted, item)
@@ -304,7 +312,11 @@ class _Review:
         decision = decide(
             self.app.mode, self.app.skew, item, judged.facts, verdict, judged.evidence
         )
-        self.app.ledger.record(decision, state)
+        try:
+            met = limits.limits_met(self.app.guard, self.bench, decision) if limited else ()
+            self.app.ledger.record(decision, state, met)
+        except CapReached as cap:
+            raise gate.full(self.app.guard, self.bench, decision, cap) from cap
         self._say(decision, state)
         if state is State.HELD and decision.action is Action.ESCALATE and is_news:
             tell_question(self.app.notifier, decision)
@@ -389,7 +401,7 @@ def _leave_alone(
 
 
 def _fallback_at(item: ReviewItem, judge: Judge | None) -> datetime | None:
-    return None if judge is None else decide_by(judge, item)
+    return None if judge is None else limits.decide_by(judge, item)
 
 
 def _note_trouble(

@@ -51,10 +51,10 @@ class SignalEvent(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set, or for so long; give whether it is set."""
-        if not self._is_set and self._unset.acquire(timeout=-1 if timeout is None else timeout):
-            # For whoever else waits. Where it was cleared meanwhile the lock stays held, as it should be.
-            if self._is_set:
-                self._let_go()
+        is_set = self._is_set or self._unset.acquire(timeout=-1 if timeout is None else timeout)
+        # For whoever else waits. Where it was cleared meanwhile the lock stays held, as it should be.
+        if is_set and self._is_set:
+            self._let_go()
         return self._is_set
 
     def _let_go(self) -> None:

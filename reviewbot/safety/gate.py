@@ -101,9 +101,11 @@ def foresee(
     """What would keep this back, as far as that is known already: it saves the requests of a try.
 
     A question that a full cap asked stays with its person until the fallback is due, also while a
-    pause or a breaker would hold it: what that held would go unasked when it ends.
+    pause or a breaker would hold it: what that held would go unasked when it ends. While a seal runs
+    no room is asked for: there was some as it began, and it is taken when it ends.
     """
     verdict, item, latest = judged.verdict, judged.item, known.memory.latest
+    sealed_until = seal.begun(latest, verdict, item.epoch)
     judge = limits.judge_named(bench, verdict.policy)
     exempt = judge is None or limits.is_exempt(judge.policy, verdict.rule)
     if judge is not None and not exempt and latest is not None:
@@ -116,9 +118,19 @@ def foresee(
         check(post, bench, verdict, fresh=False)
     except Halted as halted:
         return halted
-    if exempt:
+    if judge is None or exempt or (sealed_until is not None and post.clock.now() < sealed_until):
         return None
-    return next((one.halted for one in post.guard.full if one.covers(verdict, item)), None)
+    return _full_in_this_pass(post.guard, judge, verdict, item)
+
+
+def _full_in_this_pass(
+    guard: GuardState, judge: Judge, verdict: Verdict, item: ReviewItem
+) -> Halted | None:
+    rule = limits.rule_named(judge.policy, verdict.rule)
+    has_own = rule is not None and bool(rule.limit)
+    met = (one for one in guard.full if one.covers(verdict, item))
+    # The limits of its rule are asked first, and may mean something else than the policy's.
+    return next((one.halted for one in met if one.rule is not None or not has_own), None)
 
 
 def full(guard: GuardState, bench: ReviewPipeline, decision: Decision, cap: CapReached) -> Halted:
@@ -198,11 +210,7 @@ def reviewed(
     if judge is None or verdict is None or post.mode is not Mode.LIVE:
         return
     if verdict.undecided or one.outcome in (State.VOID, State.REFUSED):
-        need = limits.wanting(judge, item, verdict, post.clock.now())
-        if need is not None:
-            # Until the limit that keeps it back has room, it needs none of the others' either.
-            at = max(need.at, post.guard.room_at.get(item.id, need.at))
-            post.guard.wanting.append(replace(need, at=at))
+        _keep_room(post, judge, item, verdict)
     wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
     if judge.policy.name in post.guard.watches:
         name = decision_id(item.review, item.id, item.epoch, wanted)
@@ -213,6 +221,17 @@ def reviewed(
         what = found.sign()
         if what and breaker.open_breaker(post, judge.policy.name, guard_state.MIX_SIGN, what):
             second_look.after_the_mix(post, judge.policy.name, found)
+
+
+def _keep_room(post: GuardPost, judge: Judge, item: ReviewItem, verdict: Verdict) -> None:
+    need = limits.wanting(judge, item, verdict, post.clock.now())
+    if need is None:
+        return
+    # Until the limit that keeps it back has room, it needs none of the others' either; none at all
+    # where that comes too late for it.
+    at = max(need.at, post.guard.room_at.get(item.id, need.at))
+    if need.deadline_at is None or at < need.deadline_at:
+        post.guard.wanting.append(replace(need, at=at))
 
 
 def end(post: GuardPost, bench: ReviewPipeline, reviews: Sequence[Reviewed]) -> None:

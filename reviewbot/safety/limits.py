@@ -206,22 +206,23 @@ def decide_by(judge: Judge, thing: ReviewItem | Facts) -> datetime | None:
 
 def wanting(judge: Judge, item: ReviewItem, verdict: Verdict, now: datetime) -> ExpectedNeed | None:
     """What an undecided thing may want to do later; None where no limit concerns it."""
-    policy = judge.policy
-    rule = rule_named(policy, verdict.rule)
-    due = decide_by(judge, item)
-    if due is None or not (_has_caps(policy) or (rule is not None and rule.limit)):
+    policy, due = judge.policy, decide_by(judge, item)
+    if due is None or not _is_limited(policy, verdict.rule):
         return None
-    # From `decide by` on the fallback has had its say: what is wanted now is what will be wanted.
-    fallback = {case.then.action for case in policy.deadline.fallbacks} if now < due else set()
     opens = verdict.until if verdict.action.writes else None
-    actions = frozenset({verdict.wanted or verdict.action} | fallback)
+    # What a person cancelled its rule never sends, so of the rule's own limit it needs nothing.
+    cancelled = (verdict.held_by or "").startswith(CANCELLED)
+    actions = frozenset(() if cancelled else {verdict.wanted or verdict.action})
+    if now < due:
+        # From then on the fallback has had its say: what is wanted now is what will be wanted.
+        actions |= {case.then.action for case in policy.deadline.fallbacks}
     stated = item.amount_micros is not None or item.review not in STATES_AN_AMOUNT
     if policy.guardrails.money_approved and not stated:
         # A person is asked before it is paid (`_refuse_unknown_amount`): room that is kept for it is wasted.
         actions -= PAYING
     return ExpectedNeed(
         policy=policy.name,
-        rule=verdict.rule,
+        rule=DEADLINE if cancelled else verdict.rule,
         at=max(due, now) if opens is None else max(min(opens, due), now),
         actions=actions,
         account_id=item.account_id,
@@ -230,10 +231,14 @@ def wanting(judge: Judge, item: ReviewItem, verdict: Verdict, now: datetime) -> 
     )
 
 
-def _has_caps(policy: Policy) -> bool:
-    rails = policy.guardrails
+def _is_limited(policy: Policy, name: str) -> bool:
+    rule, rails = rule_named(policy, name), policy.guardrails
     return bool(
-        rails.approvals or rails.disputes or rails.disputes_per_account or rails.money_approved
+        (rule is not None and rule.limit)
+        or rails.approvals
+        or rails.disputes
+        or rails.disputes_per_account
+        or rails.money_approved
     )
 
 

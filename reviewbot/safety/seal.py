@@ -3,8 +3,9 @@
 Theory of operation. Where nothing else keeps a due decision back, it is recorded as held with the
 moment up to which it is sealed; the first pass after that moment judges it anew and sends it. The
 seal is a line of the log, so whichever process comes sends it, and a restart begins no new one. It
-shrinks towards `decide by`: from then on nothing is sealed. What keeps it back meanwhile (a pause, a
-full limit) takes the place of the seal, and when that ends a new one begins.
+shrinks towards `decide by`: from then on nothing is sealed. It begins where the limits have room for
+what it lies for, and takes that room when it ends. What keeps it back (a pause; a limit that is full as
+a seal begins or ends) takes the place of the seal, and when that ends a new one begins.
 
 A person cancels by a word on the round, whatever revision decides it by then. The word is looked at
 before and after the intent, and who cancels looks for the intent after their word: one sees the other.

@@ -461,7 +461,29 @@ ROOM_HANGS_ON_AN_UNCLEAR_WRITE = Situation(
 )
 
 
+A_SEAL_ENDS_AS_A_LIMIT_FREES = Situation(
+    tasks=[(0, 5), (1, 0), (0, 0), (0, 5), (2, 7), (3, 6)],
+    accounts=[],
+    behaviours=["pay after a while", "send one back", "pay", "pay one an account"],
+    rest="pay",
+    account_behaviour="pay",
+    fallback="approve",
+    account_fallback="leave",
+    limits=["approvals: at most 1 per hour"],
+    over="hold",
+    exempt=True,
+    pauses=[],
+    breaker=False,
+    mode="live",
+    passes=1,
+    late=[(1, 9)],
+    lost="none",
+    every=5,
+)
+
+
 @pytest.mark.timeout(600)
+@example(of=A_SEAL_ENDS_AS_A_LIMIT_FREES)
 @example(of=ROOM_HANGS_ON_AN_UNCLEAR_WRITE)
 @given(of=SITUATIONS)
 @settings(
@@ -495,8 +517,9 @@ def test_what_every_screen_says_is_what_then_happens(of: Situation) -> None:
         happened, moment = what_happened(scene, key, done)
         if end == "unknown":
             continue
-        if {end, happened} == {"silence", "left"} and at is not None and at <= now:
-            happened = end  # it was paid before anybody spoke
+        if {end, happened} == {"silence", "left"} and (scene.hurried or (at and at <= now)):
+            # Paid by the timer either way: before anybody spoke, or as a pass in a hurry found it.
+            happened = end
         assert end == happened, (key, end, at, happened, moment)
         if at is not None and end not in ("acted on",):
             # What may have been done already was done, or is done once that is known.

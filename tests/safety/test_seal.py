@@ -186,6 +186,28 @@ def test_what_holds_it_meanwhile_takes_the_place_of_the_seal() -> None:
     assert room.sent() == 1 and room.clock.now() == future.at
 
 
+def test_a_seal_begins_where_a_limit_has_room_and_lasts_though_it_fills() -> None:
+    """Two in turn, one an hour: the second lies sealed once there is room for it, not before."""
+    limited = HELD + "guardrails:\n  approvals: at most 1 per hour\n  when over: hold\n"
+    room = a_room(a_policy(limited), count=2)
+    poll_once(room.app)
+    assert sorted(sealed(room)) == ["task-000", "task-001"]
+    room.clock.forward(minutes=10)
+    poll_once(room.app)
+    assert room.sent() == 1 and sealed(room) == []
+    said = outlook_of(room.ledger, room.clock.now(), Bot(every=600)).of("comments", "task-001")
+    for _ in range(6):
+        room.clock.forward(minutes=10)
+        assert sealed(room) == []
+        poll_once(room.app)
+    assert sealed(room) == ["task-001"]
+    room.clock.forward(minutes=10)
+    poll_once(room.app)
+
+    assert room.sent() == 2
+    assert said is not None and said.at == room.clock.now()
+
+
 def test_every_screen_says_when_a_sealed_decision_goes() -> None:
     """Now sealed: it ends by its rule when the seal does; cancelled: by the fallback."""
     room = a_room(a_policy(HELD), count=1)

@@ -472,6 +472,8 @@ class Known:
                     return None  # what was to take room then takes it later, or keeps it in vain
                 case Effect(by=by, task=task) if by != "client" and task == key[0]:
                     return None
+                case Passed(braked=True) if caps:
+                    return None  # nothing takes its room then, and by the next pass a rule may have some
                 case Passed(began=began) if key[0] in line.spoiled or self._came_to_nothing(
                     key, last.at, began
                 ):

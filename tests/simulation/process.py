@@ -359,9 +359,10 @@ class LedgerOf:
             until=decision.until,
         )
 
-    def record(self, decision: Decision, state: Any) -> None:
+    def record(self, decision: Decision, state: Any, limits: Any = ()) -> None:
         """A decision that sends nothing."""
-        self._write(self._of("record", decision, str(state)), self._inner.record, decision, state)
+        word = self._of("record", decision, str(state))
+        self._write(word, self._inner.record, decision, state, limits)
 
     def intend(self, decision: Decision, limits: Any = ()) -> str:
         """An intent; its key names the try."""

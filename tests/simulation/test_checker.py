@@ -819,6 +819,18 @@ def test_what_somebody_changed_makes_no_screen_untrue() -> None:
         assert "P10 screens" not in found([*lines[: said + 1], stepped_in, *lines[said + 1 :]])
 
 
+@pytest.mark.parametrize(("capped", "broken"), [(True, False), (False, True)])
+def test_while_it_is_braked_room_goes_to_others_than_was_said(capped: bool, broken: bool) -> None:
+    """Nothing takes the room that it was to take; without limits a brake is only a delay."""
+    lines = BROKEN["what a screen said did not happen"][1]
+    said = next(place for place, line in enumerate(lines) if isinstance(line, Said))
+    braked = Passed(at=DEADLINE - 3600, who=1, began=DEADLINE - 3601, braked=True)
+    caps = {"approvals: at most 2 per hour": 2} if capped else {}
+    scene = Scene(at=T0, every=600.0, pays=("tiktok",), caps=caps)
+    found_there = found([*lines[: said + 1], braked, *lines[said + 1 :]], scene=scene)
+    assert ("P10 screens" in found_there) is broken
+
+
 def test_what_the_api_refused_since_makes_no_screen_untrue() -> None:
     """Though the question that a person was then asked is the newest word on it."""
     lines = BROKEN["what a screen said did not happen"][1]
