@@ -99,28 +99,28 @@ class Situation:
 
     tasks: list[tuple[int, int]]
     """(which rule, hours before its deadline) of each task."""
-    accounts: list[int]
+    accounts: list[int] = field(default_factory=list)
     """Hours before the estimated deadline of each account."""
     behaviours: list[str]
-    rest: str
+    rest: str = "ask"
     """What is done where a rule passes one over."""
-    account_behaviour: str
-    fallback: str
-    account_fallback: str
-    limits: list[str]
-    over: str
-    exempt: bool
-    pauses: list[tuple[str, int | None]]
+    account_behaviour: str = "leave"
+    fallback: str = "leave"
+    account_fallback: str = "leave"
+    limits: list[str] = field(default_factory=list)
+    over: str = "hold"
+    exempt: bool = True
+    pauses: list[tuple[str, int | None]] = field(default_factory=list)
     """(what, for how many hours)."""
-    breaker: bool
-    mode: Literal["live", "dry run", "dead"]
-    passes: int
+    breaker: bool = False
+    mode: Literal["live", "dry run", "dead"] = "live"
+    passes: int = 1
     """How many passes were made before."""
-    late: list[tuple[int, int]]
+    late: list[tuple[int, int]] = field(default_factory=list)
     """Tasks that nobody has looked at, as `tasks`."""
-    lost: Literal["none", "on the way", "its answer", "refused", "not now"]
+    lost: Literal["none", "on the way", "its answer", "refused", "not now"] = "none"
     """What became of the first write."""
-    every: int
+    every: int = 5
     """Minutes between two passes."""
 
     @property
@@ -440,51 +440,107 @@ def what_happened(scene: Scene, key: Key, before: set[str]) -> tuple[str, dateti
     return "left" if left else "silence", item.deadline_at
 
 
-ROOM_HANGS_ON_AN_UNCLEAR_WRITE = Situation(
-    tasks=[(0, -1), (2, 5), (3, 0), (2, 0), (3, 7), (3, 1)],
-    accounts=[],
-    behaviours=["ask", "wait", "wait", "pay"],
-    rest="ask",
-    account_behaviour="back",
-    fallback="escalate",
-    account_fallback="leave",
-    limits=["approvals: at most 1 per hour", "money approved: at most 0.50 USD per day"],
-    over="escalate",
-    exempt=False,
-    pauses=[],
-    breaker=False,
-    mode="live",
-    passes=1,
-    late=[],
-    lost="on the way",
-    every=20,
-)
+DISPUTE = '{then: dispute, reason: "Please look again."}'
+FOUND = {
+    "room hangs on a write in doubt": Situation(
+        tasks=[(0, -1), (2, 5), (3, 0), (2, 0), (3, 7), (3, 1)],
+        behaviours=["ask", "wait", "wait", "pay"],
+        fallback="escalate",
+        limits=["approvals: at most 1 per hour", "money approved: at most 0.50 USD per day"],
+        over="escalate",
+        exempt=False,
+        lost="on the way",
+        every=20,
+    ),
+    "a seal ends as a limit frees": Situation(
+        tasks=[(0, 5), (1, 0), (0, 0), (0, 5), (2, 7), (3, 6)],
+        behaviours=["pay after a while", "send one back", "pay", "pay one an account"],
+        rest="pay",
+        fallback="approve",
+        limits=["approvals: at most 1 per hour"],
+        late=[(1, 9)],
+    ),
+    "the text of a write in doubt counts as used": Situation(
+        tasks=[(1, 4)],
+        behaviours=["ask", "send one back", "back", "back"],
+        fallback=DISPUTE,
+        limits=["approvals during: night", "disputes: at most 1 per hour"],
+        over="escalate",
+        exempt=False,
+        lost="on the way",
+    ),
+    "what was refused, and then kept back, comes in its turn": Situation(
+        tasks=[(3, 7), (2, -1), (2, 6), (2, 6), (1, 5), (1, 9)],
+        behaviours=["ask", "send one back", "pay one an account", "send one back"],
+        rest="back",
+        fallback="escalate",
+        limits=["approvals: at most 2 per day", "disputes: at most 1 per hour"],
+        passes=2,
+        late=[(1, 4)],
+        lost="not now",
+        every=20,
+    ),
+    "the limit of its rule means something else than the policy's": Situation(
+        tasks=[(0, 8), (0, 2), (3, 4)],
+        behaviours=["pay one an hour", "ask", "pay one an hour", "pay one an account"],
+        rest="pay",
+        fallback=DISPUTE,
+        limits=["approvals: at most 1 per hour"],
+        over="escalate",
+        passes=0,
+        late=[(1, 6)],
+        every=45,
+    ),
+    "a write in doubt has taken its room": Situation(
+        tasks=[(0, 1), (2, 8), (2, -1), (2, 2), (0, 9)],
+        behaviours=["pay one an account", "pay", "pay after a while", "at night"],
+        rest="leave",
+        late=[(0, 1)],
+        lost="on the way",
+    ),
+    "no pass hurries for what a rule below leaves": Situation(
+        tasks=[(3, 3), (0, 9), (2, 6)],
+        accounts=[1, 2],
+        behaviours=["send one back", "send one back", "pay one an hour", "pay one an account"],
+        rest="leave",
+        account_behaviour="back",
+        fallback=DISPUTE,
+        late=[(0, 1)],
+        lost="not now",
+        every=45,
+    ),
+    "no pass hurries for what the deadline leaves": Situation(
+        tasks=[(1, 1)],
+        behaviours=["back", "pay half a dollar", "pay after a while", "leave"],
+        limits=["approvals: at most 1 per hour"],
+        late=[(1, 1)],
+        lost="its answer",
+        every=45,
+    ),
+    "a question with evidence goes back to no rule that met its limit": Situation(
+        tasks=[(0, 4), (3, 8), (3, 5), (2, -1), (2, 6), (3, 0)],
+        accounts=[8],
+        behaviours=["wait", "pay half a dollar", "wait", "pay half a dollar"],
+        rest="pay",
+        fallback="approve",
+        limits=["approvals: at most 2 per day"],
+        over="escalate",
+        exempt=False,
+        passes=0,
+    ),
+}
+"""Situations in which screens and bot once differed."""
 
 
-A_SEAL_ENDS_AS_A_LIMIT_FREES = Situation(
-    tasks=[(0, 5), (1, 0), (0, 0), (0, 5), (2, 7), (3, 6)],
-    accounts=[],
-    behaviours=["pay after a while", "send one back", "pay", "pay one an account"],
-    rest="pay",
-    account_behaviour="pay",
-    fallback="approve",
-    account_fallback="leave",
-    limits=["approvals: at most 1 per hour"],
-    over="hold",
-    exempt=True,
-    pauses=[],
-    breaker=False,
-    mode="live",
-    passes=1,
-    late=[(1, 9)],
-    lost="none",
-    every=5,
-)
+def each_found(test: Any) -> Any:
+    """Try every situation that was found before, besides random ones."""
+    for found in FOUND.values():
+        test = example(of=found)(test)
+    return test
 
 
 @pytest.mark.timeout(600)
-@example(of=A_SEAL_ENDS_AS_A_LIMIT_FREES)
-@example(of=ROOM_HANGS_ON_AN_UNCLEAR_WRITE)
+@each_found
 @given(of=SITUATIONS)
 @settings(
     max_examples=times(22, 600),

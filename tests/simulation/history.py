@@ -226,6 +226,8 @@ class Round(Record, frozen=True, kw_only=True):
     policy: str
     estimated: bool = False
     """Whether the API does not say the deadline: the bot counts from when it first saw the round."""
+    account: str | None = None
+    """Whose comment it is."""
 
 
 class Log(Record, frozen=True, kw_only=True):

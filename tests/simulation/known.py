@@ -369,6 +369,7 @@ class Known:
     def _index_rounds(self) -> None:
         self._deadlines: dict[Key, float] = {(o.task, o.epoch): o.deadline for o in self.rounds}
         self._estimated = {(o.task, o.epoch) for o in self.rounds if o.estimated}
+        self._accounts = {one.task: one.account for one in self.rounds if one.account}
         self._ended: dict[Key, float] = {
             (effect.task, effect.epoch): effect.at for _, effect in self.effects
         }
@@ -470,6 +471,10 @@ class Known:
                     return None
                 case Wrote(verb="mark", state=state) if caps and state not in DONE:
                     return None  # what was to take room then takes it later, or keeps it in vain
+                case Wrote(verb="intend", task=str(task)) if self._is_of_its_account(task, key[0]):
+                    return (
+                        None  # rules go by what its account has had decided, and that is more now
+                    )
                 case Effect(by=by, task=task) if by != "client" and task == key[0]:
                     return None
                 case Passed(braked=True) if caps:
@@ -483,6 +488,10 @@ class Known:
                     if clean == 2:
                         return line.at
         return None
+
+    def _is_of_its_account(self, other: str, task: str) -> bool:
+        account = self._accounts.get(task)
+        return other != task and account is not None and self._accounts.get(other) == account
 
     def _came_to_nothing(self, key: Key, since: float, at: float) -> bool:
         """Whether what was sent for a round last is not known to be done, or one since was not."""

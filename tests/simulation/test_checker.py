@@ -831,6 +831,21 @@ def test_while_it_is_braked_room_goes_to_others_than_was_said(capped: bool, brok
     assert ("P10 screens" in found_there) is broken
 
 
+@pytest.mark.parametrize(("account", "broken"), [("a", False), ("b", True)])
+def test_what_its_account_has_had_decided_since_may_be_asked_for(
+    account: str, broken: bool
+) -> None:
+    """A rule goes by it; what was decided for another account changes nothing."""
+    lines = BROKEN["what a screen said did not happen"][1]
+    said = next(place for place, line in enumerate(lines) if isinstance(line, Said))
+    whose = [
+        replace(line, account="a") if isinstance(line, Round) else line for line in lines[said:]
+    ]
+    other = replace(THE_TRUTH[0], task="u", account=account, by=None)
+    decided = wrote(DEADLINE - 3600, "intend", task="u", action="approve", state="intent")
+    assert ("P10 screens" in found([*lines[:said], whose[0], decided, *whose[1:], other])) is broken
+
+
 def test_what_the_api_refused_since_makes_no_screen_untrue() -> None:
     """Though the question that a person was then asked is the newest word on it."""
     lines = BROKEN["what a screen said did not happen"][1]

@@ -69,6 +69,7 @@ def _round(world: World, task_id: str, epoch: str, by: str | None) -> lines.Roun
         deadline=began + 72 * HOUR,
         by=by,
         policy=world.tasks[task_id].account.platform,
+        account=world.tasks[task_id].account.id,
     )
 
 
