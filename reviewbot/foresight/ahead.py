@@ -9,8 +9,9 @@ breakers, brakes and probation keep a thing back until they end. In the place of
 a pause of the policy's own keeps back, the deadline decides from `decide by` on; until then a
 question that a full cap asked stays with its person. What is never sent is paid by silence.
 
-It takes for granted that no new tasks come, that nobody answers, and that what holds without an end
-goes on to hold.
+It takes for granted that no new tasks come, that nobody answers, that what is decided meanwhile changes
+no fact of another task (not even of one of the same account), and that what holds without an end goes
+on to hold.
 """
 
 from __future__ import annotations
