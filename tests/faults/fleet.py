@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded chance of a test
+from typing import NamedTuple
 
 import httpx
 import psycopg
@@ -226,6 +227,8 @@ class TokenWatch:
         self.tokens: dict[str, int] = {}
         self.taken: dict[str, int] = defaultdict(int)
         self.fallen: list[str] = []
+        self.held: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        """By key: from when on (Unix seconds) which replica held it."""
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> TokenWatch:
@@ -245,11 +248,25 @@ class TokenWatch:
                 psycopg.connect(self._place, autocommit=True, connect_timeout=2) as connection,
             ):
                 while not self._over.wait(0.05):
-                    for key, token in connection.execute("SELECT key, token FROM lease"):
-                        self._see(key, token)
+                    for key, token, holder in connection.execute(
+                        "SELECT key, token, holder FROM lease"
+                    ):
+                        self._see(key, token, holder)
             self._over.wait(0.05)
 
-    def _see(self, key: str, token: int) -> None:
+    def holders(self, key: str, since: float, until: float) -> set[str]:
+        """Which replicas held a key at some time between two moments."""
+        held = self.held[key]
+        ends = [at for at, _ in held[1:]] + [until]
+        return {
+            holder
+            for (at, holder), end in zip(held, ends, strict=True)
+            if at <= until and end >= since
+        }
+
+    def _see(self, key: str, token: int, holder: str) -> None:
+        if not self.held[key] or self.held[key][-1][1] != holder:
+            self.held[key].append((time.time(), holder))
         before = self.tokens.get(key, 0)
         if token < before:
             self.fallen.append(f"{key}: {before} became {token}")
@@ -257,12 +274,22 @@ class TokenWatch:
         self.tokens[key] = token
 
 
+class Strike(NamedTuple):
+    """One strike: of which kind, from when until when (Unix seconds), and at whom; None: at all."""
+
+    kind: str
+    began: float
+    ended: float
+    victim: str | None
+
+
 class Nemesis:
     """Strikes one replica, or the server, at random moments; each strike ends before the next."""
 
     def __init__(self, fleet: Fleet, seed: int = 7) -> None:
         self._fleet, self._chance = fleet, Random(seed)
-        self.struck: list[str] = []
+        self.struck: list[Strike] = []
+        self._struck: str | None = None
         self._next_at = time.monotonic()
         self._strikes: dict[str, Callable[[], None]] = {
             "kill -9": self._kill,
@@ -278,9 +305,10 @@ class Nemesis:
         self._fleet.revive()
         kinds = list(self._strikes)
         kind = kinds[len(self.struck) % len(kinds)]
+        began, self._struck = time.time(), None
         with suppress(psycopg.Error):
             self._strikes[kind]()
-        self.struck.append(kind)
+        self.struck.append(Strike(kind, began, time.time(), self._struck))
 
     def rest(self, seconds: float) -> None:
         """Wait until so long after the last strike began, or should have."""
@@ -288,7 +316,8 @@ class Nemesis:
         time.sleep(max(0.2, self._next_at - time.monotonic()))  # noqa: TID251  they go on meanwhile
 
     def _victim(self) -> str:
-        return self._chance.choice(sorted(self._fleet.processes))
+        self._struck = self._chance.choice(sorted(self._fleet.processes))
+        return self._struck
 
     def _kill(self) -> None:
         name = self._victim()
@@ -359,10 +388,32 @@ def judged(fleet: Fleet, worlds: dict[str, World]) -> list[str]:
     return found
 
 
-def longest_silence(worlds: dict[str, World], since: float, until: float) -> tuple[float, str]:
-    """The longest time in which a key asked nothing of the API, and which one."""
-    worst = (0.0, "")
+class Silence(NamedTuple):
+    """A time in which a key asked nothing of the API, in seconds, and what struck its holders then."""
+
+    seconds: float
+    key: str
+    strikes: tuple[str, ...]
+
+
+def silences(
+    worlds: dict[str, World],
+    since: float,
+    until: float,
+    struck: Iterable[Strike],
+    holders: Callable[[str, float, float], set[str]],
+) -> list[Silence]:
+    """The longest silence of each key for each number of strikes at who held it meanwhile."""
+    strikes, longest = tuple(struck), dict[tuple[str, int], Silence]()
     for key, world in worlds.items():
         moments = [since, *(line.at for line in world.requests if since <= line.at <= until), until]
-        worst = max(worst, *((b - a, key) for a, b in pairwise(moments)))
-    return worst
+        for begin, end in pairwise(moments):
+            whose = holders(key, begin, end)
+            kinds = tuple(
+                one.kind
+                for one in strikes
+                if one.began < end and one.ended > begin and (one.victim in whose or not one.victim)
+            )
+            silence, place = Silence(end - begin, key, kinds), (key, len(kinds))
+            longest[place] = max(silence, longest.get(place, silence))
+    return list(longest.values())
