@@ -456,7 +456,7 @@ class Known:
         happened that changes what is foreseen.
         """
         last = self._place_of_pass(place)
-        if last is None or not is_clean(last):
+        if last is None or not is_clean(last) or key[0] in last.spoiled:
             return None  # what it rests on may have been read wrong
         caps, clean = bool(self.scene.caps), 0
         for line in self.history[place + 1 :]:

@@ -831,6 +831,18 @@ def test_while_it_is_braked_room_goes_to_others_than_was_said(capped: bool, brok
     assert ("P10 screens" in found_there) is broken
 
 
+@pytest.mark.parametrize(("spoiled", "broken"), [("t", False), ("u", True)])
+def test_what_was_read_as_something_absurd_is_no_ground_for_a_screen(
+    spoiled: str, broken: bool
+) -> None:
+    """In the pass before it spoke: of this very task, not of another."""
+    lines = BROKEN["what a screen said did not happen"][1]
+    said = next(place for place, line in enumerate(lines) if isinstance(line, Said))
+    at = lines[said].at
+    last = Passed(at=at, who=1, began=at - 1, spoiled=(spoiled,))
+    assert ("P10 screens" in found([*lines[:said], last, *lines[said:]])) is broken
+
+
 @pytest.mark.parametrize(("account", "broken"), [("a", False), ("b", True)])
 def test_what_its_account_has_had_decided_since_may_be_asked_for(
     account: str, broken: bool
