@@ -460,6 +460,13 @@ FOUND = {
         limits=["approvals: at most 1 per hour"],
         late=[(1, 9)],
     ),
+    "a seal lasts though a limit fills": Situation(
+        tasks=[(0, 5), (1, 6), (1, 7)],
+        behaviours=["pay after a while", "pay", "ask", "ask"],
+        fallback="approve",
+        limits=["approvals: at most 2 per hour"],
+        late=[(1, 4)],
+    ),
     "the text of a write in doubt counts as used": Situation(
         tasks=[(1, 4)],
         behaviours=["ask", "send one back", "back", "back"],

@@ -468,6 +468,17 @@ def test_what_a_full_limit_keeps_back_needs_no_room_before_that_has_some() -> No
     assert [need.at for need in room.app.guard.wanting] == [ENDS - timedelta(hours=3)]
 
 
+def test_what_gets_room_only_after_its_deadline_needs_none() -> None:
+    """Another may use what it can never take."""
+    room = a_room(a_policy(PAY, CAPPED))
+    for room_at, needs in ((ENDS - timedelta(seconds=1), 1), (ENDS, 0)):
+        gate.begin(room.app.guard_post, room.bench, NO_FLEET)
+        full = Halted("x", by="cap", subject="money approved", room_at=room_at)
+        gate.keep_back(room.app.guard, full, ITEM)
+        a_review(room, a_verdict(room, Action.ESCALATE))
+        assert len(room.app.guard.wanting) == needs
+
+
 @pytest.mark.parametrize("what", ["no judge", "no verdict", "dry run", "no caps"])
 def test_nothing_is_noted_where_nothing_could_be_sent(what: str) -> None:
     """Without a policy, a verdict, a desk or a cap."""

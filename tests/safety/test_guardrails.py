@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.core.guard_state import ExpectedNeed
+from reviewbot.core.log_text import CANCELLED
 from reviewbot.core.verdict import Verdict
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.errors import CapReached, Halted
@@ -81,6 +82,16 @@ def test_from_decide_by_on_it_wants_room_now_and_only_for_what_is_wanted() -> No
         wanted = wanting(judge, an_item(), says(Action.DISPUTE), late)
         assert wanted is not None
         assert (wanted.at, set(wanted.actions)) == (late, {Action.DISPUTE})
+
+
+def test_what_a_person_cancelled_needs_nothing_of_the_limit_of_its_rule() -> None:
+    """The rule never sends it: only what the fallback would do is left."""
+    cancelled = replace(says(Action.ESCALATE), wanted=Action.APPROVE, held_by=f"{CANCELLED}ana: x")
+    wanted = wanting(judge_of(CAPPED), an_item(), cancelled, NOW)
+    assert wanted is not None
+    assert (wanted.rule, wanted.actions) == (DEADLINE, {Action.APPROVE})
+    sent_back = wanting(judge_of(CAPPED), an_item(), replace(cancelled, held_by=None), NOW)
+    assert sent_back is not None and sent_back.rule == "ask"
 
 
 def test_nothing_is_kept_without_a_deadline_or_without_caps() -> None:

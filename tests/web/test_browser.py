@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(
         CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"
     ),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3600 if FULL else 900),
 ]
 HOSTILE = (
     "</script><script>window.ran=1</script>",
