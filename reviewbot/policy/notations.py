@@ -221,7 +221,7 @@ def as_money(text: str) -> str | None:
     if cents is not None:
         number = as_number(cents.group(1))
         return None if number is None else f"{Decimal(number) / 100:.2f} USD"
-    sign = r"(?:us\$|us ?dollars?|usd|\$|dollars?|bucks?)"
+    sign = r"(?:us\$|us[ -]?dollars?|usd|\$|dollars?|bucks?)"
     found = shape(rf"{sign}? ?(.+?) ?{sign}?").fullmatch(text)
     number = as_number(found.group(1)) if found else None
     if number is None or number.startswith("-"):
@@ -238,6 +238,9 @@ def as_duration(text: str) -> str | None:
         return "30m"
     if text in ("yesterday", "gestern"):
         return "1d"
+    if part := shape(r"(\d) ?/ ?(\d) ?(\p{L}+)").fullmatch(text):
+        part_of = Decimal(part.group(1)) / max(1, int(part.group(2)))
+        text = f"{part_of.normalize():f} {part.group(3)}"
     clock = shape(r"(\d+):([0-5]\d) ?(?:h|hours?|std\.?|stunden?)?").fullmatch(text)
     if clock is not None:
         return _spelled(int(clock.group(1)) * 3600 + int(clock.group(2)) * 60)

@@ -238,7 +238,7 @@ def find_fact(reading: Reading, key: Scalar, *, inside_check: bool = False) -> F
     facts = ATTEMPT_FACTS if inside_check else reading.facts
     fact = facts.get(key.value)
     if fact is None:
-        refuse_fact(reading, key, inside_check=inside_check)
+        return refuse_fact(reading, key, inside_check=inside_check)
     return fact
 
 

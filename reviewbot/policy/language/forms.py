@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from reviewbot.policy.language.grammar import NAMED, PART, PARTS, GrammarSection
+from functools import cache
+
+from reviewbot.policy.language.grammar import (
+    NAMED,
+    PART,
+    PARTS,
+    POLICY,
+    GrammarSection,
+    Key,
+    inside,
+)
 from reviewbot.policy.language.synonyms import OF_OTHERS
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.text_forms import fold, listed
@@ -34,6 +44,13 @@ def only_text(tree: Tree) -> str | None:
     return only.value if isinstance(only, Scalar) else None
 
 
+def begun(tree: Mapping, example: str) -> str:
+    """How the first entry would begin in a list."""
+    name = tree.entries[0][0].value if tree.entries else "name"
+    holds = bool(tree.entries) and isinstance(tree.entries[0][1], Mapping)
+    return f"name: {name}" if holds and "name:" in example else f"{name}: …"
+
+
 def kind_of(tree: Tree) -> str:
     """What stands there, in words."""
     if isinstance(tree, Scalar):
@@ -41,26 +58,48 @@ def kind_of(tree: Tree) -> str:
     return "a list" if isinstance(tree, Sequence) else "lines with names and colons"
 
 
-_AT_THE_TOP = (
-    "never",
-    "deadline",
-    "guardrails",
-    "hours",
-    "lists",
-    "conditions",
-    "reasons",
-    "tests",
-)
 _MOST_WORDS = 3
 """No key of the language has more words."""
+_MOST_HOMES = 2
 
 
-def cure_of_stranger(key: str, names: tuple[str, ...]) -> str:
+@cache
+def _homes() -> dict[str, tuple[str, ...]]:
+    """Where each key of the language stands: the keys above it, and nothing for the top."""
+    homes: dict[str, tuple[str, ...]] = {}
+    ahead: list[tuple[str, GrammarSection]] = [("", POLICY)]
+    seen: list[GrammarSection] = []
+    for above, section in ahead:
+        seen.append(section)
+        for key in section.keys.values():
+            if above not in homes.get(key.name, ()):
+                homes[key.name] = (*homes.get(key.name, ()), above)
+            ahead += [(_above_of(above, key), part) for part in inside(key) if part not in seen]
+    return homes
+
+
+def _above_of(above: str, key: Key) -> str:
+    """What the lines below a key are said to stand under: a part of the policy, or the key itself."""
+    return key.name if not above or key.kind not in _PARTS else above
+
+
+def home_of(key: str, value: str | None = None) -> str | None:
+    """Where a key that stands in a wrong place belongs, with her value; None where it belongs nowhere."""
+    homes = _homes().get(key, ())
+    if not 0 < len(homes) <= _MOST_HOMES:
+        return None
+    written = f"{key}: {value}" if value and "\n" not in value else f"{key}:"
+    if homes[0] == "":
+        return f"write  {written}  at the top of the policy, in column 1"
+    places = listed(f"{home}:" for home in homes)
+    return f"write  {written}  below  {places}"
+
+
+def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     """What to do about a key that is none of these names and near to none."""
     if len(key.split()) > _MOST_WORDS:
         return f"if it is a remark write  # {key}"
-    if key in _AT_THE_TOP and "rules" not in names:
-        return f"{key}:  stands at the top of the policy, in column 1"
     of_others = (said for said, words in OF_OTHERS.items() if fold(key) in words.split(", "))
     said = next(of_others, None) if "then" in names else None
-    return said or f"it takes {listed(names)}"
+    value = tree.value if isinstance(tree, Scalar) else None
+    return said or home_of(key, value) or f"it takes {listed(names)}"

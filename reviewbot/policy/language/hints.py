@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.language.declared import declared_name, undeclared
+from reviewbot.policy.language.forms import home_of
 from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.meant import meant_test, meant_value
 from reviewbot.policy.language.meant_texts import Meant
@@ -55,7 +56,8 @@ def _with_more(
 ) -> tuple[str, str | None] | None:
     """An action with what it needs in one line, two actions, or the name of a rule or a person."""
     if text in reading.declared.get("rule", ()):
-        return f'"{text}" is the name of a rule, not an action', f"write  by: {text}"
+        under = f"write  by: {text}" if what.startswith("expect") else None
+        return f'"{text}" is the name of a rule, not an action', under
     word, _, rest = plain(text).partition(" ")
     named = next((name for name in allowed if fold(word.rstrip(":")) == name), None)
     action = named or meaning(word, ACTIONS, allowed)
@@ -76,7 +78,9 @@ def _with_more(
         return None
     rest = rest.removeprefix(name).lstrip(": ")
     if what != "then:":
-        return f"{what}  takes an action alone", f"did you mean  {action}  ?"
+        lines = f"then: {action}  and  {name}: {rest}"
+        under = f"did you mean  {action}  ?" if what == "expect:" else f"write below it  {lines}"
+        return f"{what}  takes an action alone", under
     if action == Action.WAIT:
         start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
         rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
@@ -124,6 +128,13 @@ def refuse_action(
     elif replacement is None and (meant := _meant_action(word, allowed)) is not None:
         under = f"did you mean  {meant}  ?"
     cure = f"actions are {listed(f'{action} ({_EFFECTS[action]})' for action in allowed)}"
+    if what == "if undecided:" and under == asked(Action.DISPUTE):
+        names = reading.declared.get("reason", ())
+        name = f"reason: {names[0]}" if len(names) == 1 else "reason:  with a name from  reasons:"
+        under = f"write below it  then: dispute  and  {name}"
+        replacement = None
+    elif under == asked(Action.WAIT):
+        cure = f"a wait needs  until:  below it; {cure}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
 
 
@@ -134,23 +145,24 @@ def refuse_fact(
     *,
     code: str = "P021",
     inside_check: bool = False,
-) -> None:
-    """Report a name that is no fact here, with the reason where it is one elsewhere."""
+) -> Fact | None:
+    """Report a name that is no fact here, with the reason where it is one elsewhere; give the one that was meant."""
     name = scalar.value[slice(*at)] if at else scalar.value
     facts = ATTEMPT_FACTS if inside_check else reading.facts
     is_line = code == "P021"
     if is_line and _refuse_not(reading, scalar, facts):
-        return
+        return None
     if is_line and asked_of(name, facts):
         cure = "write each with its test on a line of its own"
         reading.add(code, scalar, "one fact stands on a line, not several", cure=cure)
-        return
-    meant = _meant_elsewhere(reading, name, inside_check=inside_check, is_line=is_line)
+        return None
+    meant = _meant_elsewhere(reading, scalar, name, inside_check=inside_check, is_line=is_line)
+    elsewhere = meant is not None
     if meant is None:
         names = (*facts, *(CONDITION.keys if is_line and not inside_check else ()))
         meant = _nearest_fact(name, names, facts, in_text=code == "P025")
     message, under, replacement = meant
-    near = nearest(name, facts, most=1)
+    near = () if elsewhere else nearest(name, facts, most=1)
     reading.add(
         code,
         (scalar, *at) if at else scalar,
@@ -160,6 +172,7 @@ def refuse_fact(
         see=see_facts(near[0] if near else name),
         replacement=replacement,
     )
+    return None if elsewhere else facts.get((under or "").removeprefix("did you mean  ")[:-3])
 
 
 def _nearest_fact(
@@ -180,10 +193,15 @@ def _refuse_not(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> 
     if _refuse_joint(reading, scalar, facts):
         return True
     turned = begins(scalar.value, NOT)
+    if turned is not None and turned[2] == "condition":
+        message = "not  does not stand in front of  condition"
+        under = f"write  none of:  and below it  - condition: {_behind(reading, scalar)}"
+        reading.add("P021", scalar, message, under=under)
+        return True
     fact = None if turned is None else facts.get(only_cure(turned[2], facts) or "")
     if fact is None:
         return False
-    rest = reading.document.lines[scalar.span.line - 1][scalar.span.end_column :].strip()
+    rest = _behind(reading, scalar)
     message = "not  stands behind the colon, in front of the value"
     reading.add("P021", scalar, message, under=f"write  {fact.name}: not {rest}")
     return True
@@ -202,7 +220,7 @@ def _refuse_joint(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -
     fact = None if found is None else facts.get(only_cure(found[2], facts) or "")
     if found is None or fact is None:
         return False
-    rest = reading.document.lines[scalar.span.line - 1][scalar.span.end_column :].strip()
+    rest = _behind(reading, scalar)
     under = f"write there  {fact.name}: {rest}"
     reading.add(
         "P021", scalar, f"{found[1]}  is no part of a fact's name", under=under, cure=found[0]
@@ -211,12 +229,19 @@ def _refuse_joint(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -
 
 
 def _meant_elsewhere(
-    reading: Reading, name: str, *, inside_check: bool, is_line: bool
+    reading: Reading, scalar: Scalar, name: str, *, inside_check: bool, is_line: bool
 ) -> tuple[str, str | None, str | None] | None:
     """What to say of a word that has its place elsewhere: message, hint and what to write."""
     if is_line and name in RULE.keys:
         message = f"{name}:  belongs to the rule, and stands here among its conditions"
-        return message, "begin it in the column of  when:", None
+        under = f"write  {name}: {_behind(reading, scalar)}".rstrip()
+        return message, f"{under}  in the column of  when:", None
+    is_strange = is_line and name not in (*CONDITION.keys, *reading.facts)
+    if is_strange and (home := home_of(name, _behind(reading, scalar))) is not None:
+        return f"{name}:  is no fact, and stands here among conditions", home, None
+    if is_strange and name in _FAMILIES:
+        message = f"each fact of {name} stands on a line of its own, with {name} in its name"
+        return message, _with_family(reading, scalar), None
     if is_line and name in reading.declared.get("condition", ()):
         message = f'"{name}" is one of the named conditions, not a fact'
         return message, f"write  condition: {name}", None
@@ -231,6 +256,18 @@ def _meant_elsewhere(
         return message, f"write  {bare}", bare
     message = f"{name} does not belong to an attempt; write it outside the check"
     return (message, None, None) if name in reading.facts else None
+
+
+def _behind(reading: Reading, key: Scalar) -> str:
+    """What stands behind a key on its line."""
+    return reading.document.lines[key.span.line - 1][key.span.end_column :].strip()
+
+
+def _with_family(reading: Reading, scalar: Scalar) -> str | None:
+    """How the first line below `last:` is written: `last.outcome_kind: verified`."""
+    below = next((line for line in reading.document.lines[scalar.span.line :] if line.strip()), "")
+    line = f"{scalar.value}.{below.strip()}"
+    return f"write  {line}" if line.partition(":")[0] in reading.facts else None
 
 
 def misread_test(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:

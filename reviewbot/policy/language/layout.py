@@ -112,7 +112,7 @@ class _Walk(LineWalk):
             return False
         self.levels.append(Level(column, self._above, is_list=False))
         self.levels[-1].add(key)
-        self.key_column, self.open = column, False
+        self.key_column, self.open = column, line.endswith(":")
         return True
 
     def _next_entry(self, line: str, column: int, behind: int) -> bool:
@@ -196,7 +196,7 @@ class _Walk(LineWalk):
         if self._begins_level(column, is_item) or self._stands(column, is_item, key):
             return False
         wanted = self._wanted(column, is_item, key)
-        if wanted is None:
+        if wanted is None or wanted.column == column:
             return False
         is_new = self.shift != column - wanted.column
         if is_new:

@@ -9,6 +9,7 @@ from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE
 from reviewbot.policy.diagnostics import Finding, Span
 from reviewbot.policy.language import grammar
 from reviewbot.policy.language.grammar import GrammarSection
+from reviewbot.policy.operators.phrases import IS, begins
 
 FACTS = frozenset(ATTEMPT_FACTS).union(*CATALOGUE.values())
 _SECTIONS = tuple(
@@ -84,7 +85,10 @@ class Level:
         """Note a key that stands here."""
         self.keys.append(key)
         self._of_facts = self._of_facts or (key in FACTS and key not in KEYS)
-        self._sections = _having(self._sections, key) if key in KEYS else ()
+        if key in KEYS:
+            self._sections = _having(self._sections, key)
+        elif len(self.keys) == 1:
+            self._sections = ()
 
     def ends_at(self, column: int, is_item: bool) -> bool:
         """Whether a line in a column ends this level."""
@@ -179,6 +183,12 @@ def is_tidy(line: str, begins: int) -> bool:
 
 def _is_name(key: str) -> bool:
     return key[:1].isalnum() and key.replace("_", "").replace("-", "").isalnum()
+
+
+def without_is(value: str) -> str:
+    """A value without the `is` or `equals` in front of it."""
+    found = begins(value, IS)
+    return found[2] if found is not None and found[2] else value
 
 
 def tests_in(text: str) -> list[str]:

@@ -97,7 +97,7 @@ class ListSheet:
         header = tuple(cell.text.casefold() for cell in head.cells)
         if not self._is_header(head, header):
             return ()
-        if lines and self._other_signs(first, lines[0], len(header)):
+        if lines and self._other_signs(first, lines, len(header)):
             return ()
         read = [self._entry(row, header) for row in lines if row.is_sound]
         entries = tuple(entry for entry in read if entry is not None)
@@ -112,18 +112,28 @@ class ListSheet:
             cure = "no row holds what  where:  asks for; look at the words in that column"
         self._add("P332", spot(head.line, 0), message, cure, severity=Severity.WARNING)
 
-    def _other_signs(self, header: str, row: Row, columns: int) -> bool:
-        """Report rows with another sign between their values than the header has; whether they have."""
+    def _other_signs(self, header: str, rows: list[Row], columns: int) -> bool:
+        """Report rows with another sign between their values than the header has; whether none has that of the header."""
+        signs = [self._other_sign(row, columns) for row in rows]
+        if signs[0] is None:
+            return False
+        if None not in signs:
+            cure = f"write the header as  {header.replace(self._separators, signs[0])}"
+            self._refuse_sign(rows[0], "the columns of the header", cure=cure)
+        return None not in signs
+
+    def _other_sign(self, row: Row, columns: int) -> str | None:
+        """The sign between the values of a row, where the header has another."""
         line = self._lines[row.line]
         sign = next((sign for sign in SEPARATORS if line.count(sign) == columns - 1 > 0), None)
-        if len(row.cells) > 1 or sign is None or sign in self._separators:
-            return False
-        message = (
-            "the values of this line stand apart by another sign than the columns of the header"
-        )
-        cure = f"write the header as  {header.replace(self._separators, sign)}"
-        self._add("P129", spot(row.line, 0, len(line)), message, cure)
-        return True
+        return None if len(row.cells) > 1 or sign is None or sign in self._separators else sign
+
+    def _refuse_sign(
+        self, row: Row, than: str, *, cure: str | None = None, under: str | None = None
+    ) -> None:
+        message = f"the values of this line stand apart by another sign than {than}"
+        length = len(self._lines[row.line])
+        self._add("P129", spot(row.line, 0, length), message, cure, under=under)
 
     def _is_header(self, head: Row, header: tuple[str, ...]) -> bool:
         """Whether every column that is asked for is there once."""
@@ -167,6 +177,10 @@ class ListSheet:
         self._add("P129", head.cells[0].span, message, cure, under=near or has)
 
     def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
+        if (sign := self._other_sign(row, len(header))) is not None:
+            under = f"write  {self._lines[row.line].replace(sign, self._separators[0])}"
+            self._refuse_sign(row, "those of the others", under=under)
+            return None
         if len(row.cells) != len(header):
             self._refuse_width(row, len(header))
             return None

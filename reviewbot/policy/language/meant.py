@@ -57,6 +57,7 @@ _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
 _ALL = "all,any,every,everything,both,alle,jede,jeder,beliebig,egal,beide,*"
 _KNOWN = "exists,present,set,given,available,there,filled,filled in,vorhanden,gesetzt,existiert"
+_COMPARING = ("at least", "at most", "more than", "less than", "between", "before", "after")
 _NEAR_SCORE = Decimal("0.05")
 _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
 _OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+)"
@@ -156,11 +157,22 @@ class _Asked(AskedText):
             self._is_so,
             lambda text, _: self.value(text),
             lambda text, _: self._several(text),
+            self._misspelt,
         )
         for read in ways:
             if fact_test := read(text, depth):
                 return fact_test
             self.sure, self.why = sure, why  # what was no way to read it says nothing
+        return None
+
+    def _misspelt(self, text: str, depth: int) -> str | None:
+        """`at leats 1`, `betwen 1 and 5`: the words that are nearest to those of a test."""
+        words = text.split(" ")
+        for many in (1, 2):
+            start = " ".join(words[:many])
+            near = only_cure(start, _COMPARING) if len(words) > many else None
+            if near is not None and near != start.casefold():
+                return self.typed(f"{near} {' '.join(words[many:])}", depth + 1)
         return None
 
     def _negated(self, text: str, depth: int) -> str | None:

@@ -112,12 +112,23 @@ def _parsed(
         policy = _PolicyReading(reading, files, today).policy(tests, sources)
     except TooManyFindings:
         reading.findings.append(_and_more(reading.findings))
-    findings = _in_order((*document.findings, *reading.findings), path)
+    findings = _in_order((*_not_better_said(document, reading), *reading.findings), path)
     folder, slash, _ = path.rpartition("/")
     sources.extend((f"{folder}{slash}{name}", text) for name, text in files.texts.items())
     if _has_error(findings):
         policy = None
     return Parsed(policy, findings, tuple(sources))
+
+
+def _not_better_said(document: YamlDocument, reading: Reading) -> list[Finding]:
+    """What is wrong with the YAML, without signs at which YAML stumbled in a value that is refused for what it says."""
+    errors = (finding for finding in reading.findings if finding.severity is Severity.ERROR)
+    lines = {finding.span.line for finding in errors if finding.path == document.path}
+    return [
+        finding
+        for finding in document.findings
+        if finding.code not in ("P012", "P013") or finding.span.line not in lines
+    ]
 
 
 _OF_VALUES = "P022 P023 P024 P025 P101 P102 P103 P104 P105 P109 P110 P111 P112 P114 P117"

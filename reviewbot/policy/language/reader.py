@@ -12,7 +12,9 @@ from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.forms import (
     ENTRIES,
     LINES,
+    begun,
     cure_of_stranger,
+    home_of,
     kind_of,
     only_text,
     with_own,
@@ -191,7 +193,7 @@ class Reading:
         """Report that nothing stands where something must."""
         if scalar.broken:
             return
-        cure = None
+        cure = "write behind the colon what is meant"
         if scalar.style == ">":
             line = self.document.lines[scalar.span.line - 1][scalar.span.column :].strip(" =")
             words = "at least" if "=" in self.document.lines[scalar.span.line - 1] else "more than"
@@ -330,7 +332,7 @@ class Reading:
             message = f"{what} takes {wanted}, and none of them begins with a dash"
             cure = "remove the dashes"
         elif isinstance(tree, Mapping) and wanted == ENTRIES:
-            cure = f"begin each entry with a dash:  - {_begun(tree, example)}"
+            cure = f"begin each entry with a dash:  - {begun(tree, example)}"
         self.add("P031", first_line(tree.span), message, cure=cure)
 
     def entries(self, mapping: Mapping | None) -> list[tuple[Scalar, Tree]]:
@@ -398,6 +400,11 @@ class MappingReader:
         """Whether the key is there."""
         return key in self._trees
 
+    def strayed(self, key: str) -> bool:
+        """Whether the key stands among the lines of another one, where it was refused."""
+        below = (tree for tree in self._trees.values() if isinstance(tree, Mapping))
+        return any(name.value == key for tree in below for name, _ in tree.entries)
+
     def present(self, keys: Iterable[str]) -> list[str]:
         """Those of some keys that are there."""
         return [key for key in keys if key in self._trees]
@@ -411,7 +418,8 @@ class MappingReader:
         tree = self._trees.get(key)
         if tree is None and (row := self._section.keys[key]).required and not row.actions:
             message = f"{self.what} has no  {key}:"
-            self.reading.add("P030", first_line(self.span), message, cure=missing)
+            cure = missing or f"add  {key}:  and behind it {row.kind.words.replace('`', '')}"
+            self.reading.add("P030", first_line(self.span), message, cure=cure)
         return tree
 
     def text(self, key: str, missing: str | None = None) -> Scalar | None:
@@ -453,12 +461,11 @@ class MappingReader:
         odd = odd_letter(key.value)
         if odd is not None:
             message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
-        meant = sure = only_cure(key.value, free)
-        near = asked(sure) if sure else did_you_mean(key.value, free)
-        if meant is None and (meant := meaning(key.value, KEYS, free)) is not None:
-            near = asked(meant)
-        near = near or did_you_mean(key.value, names)
-        cure = None if near else cure_of_stranger(key.value, names)
+        sure = only_cure(key.value, free)
+        near = asked(meant) if (meant := sure or meaning(key.value, KEYS, free)) else None
+        if near is None and home_of(key.value) is None:
+            near = did_you_mean(key.value, names)
+        cure = None if near else cure_of_stranger(key.value, tree, names)
         self.reading.add("P020", key, message, under=near, cure=cure, replacement=sure)
         if meant is not None:
             self._keys[meant] = key
@@ -484,13 +491,6 @@ def _fix(
         return Fix(whole[0].span, whole[1])
     exact = span.line == span.end_line and span.end_column - span.column == length
     return Fix(span, replacement) if replacement is not None and exact else None
-
-
-def _begun(tree: Mapping, example: str) -> str:
-    """How the first entry would begin in a list."""
-    name = tree.entries[0][0].value if tree.entries else "name"
-    holds = bool(tree.entries) and isinstance(tree.entries[0][1], Mapping)
-    return f"name: {name}" if holds and "name:" in example else f"{name}: …"
 
 
 def first_line(span: Span) -> Span:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.grammar import GUARDRAILS
-from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS
+from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS, WORDS
 from reviewbot.policy.text_forms import shape
 
 _CLOSING = {"{": "}", "[": "]"}
@@ -140,6 +140,12 @@ class _Value(NamedTuple):
     line: int
     column: int
     text: str
+    key: str = ""
+
+    @property
+    def is_read_closely(self) -> bool:
+        """Whether who reads this place takes only some words, and knows better what was meant."""
+        return self.key in WORDS and self.key not in FREE_TEXTS
 
     def mistake(
         self,
@@ -162,7 +168,12 @@ class _Value(NamedTuple):
         if fixed and len(self.text) <= _SHOWN and cure == _WHOLE:
             cure = f"{_WHOLE}:  {quoted(self.text)}"
         span = spot(self.line, self.column + at, length)
-        repair = Repair(self.line, self.column, _single(self.text if meant is None else meant))
+        repair = Repair(
+            self.line,
+            self.column,
+            _single(self.text if meant is None else meant),
+            is_told=not (fixed and self.is_read_closely),
+        )
         return error(self.path, code, span, message, cure, under, fix), repair
 
 
@@ -184,7 +195,8 @@ def diagnose(
         if suspect in repairs or not 0 <= suspect < len(lines):
             continue
         start = _value_start(lines[suspect])
-        value = _Value(path, suspect, start, lines[suspect][start:].rstrip())
+        key = lines[suspect][:start].strip().removeprefix("- ").rstrip(": ")
+        value = _Value(path, suspect, start, lines[suspect][start:].rstrip(), key)
         found = _goes_on_below(value, lines) or (
             _look_at(value, lines[suspect][:start], in_flow) if value.text else None
         )
@@ -277,7 +289,13 @@ def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
     first, closing = text[0], _CLOSING[text[0]]
     if closing not in text:
         cure = f"close it with {closing}, or put quotes around the text"
-        return value.mistake("P014", f"this {first} is never closed", cure) if in_flow else None
+        whole = f"{text.rstrip(')}>],;')}{closing}"
+        under = f"write  {whole}" if value.is_read_closely and ":" not in text else None
+        return (
+            value.mistake("P014", f"this {first} is never closed", cure, under=under)
+            if in_flow
+            else None
+        )
     if _is_flow(text):
         return None
     kind = "line of names and values" if first == "{" else "list"
@@ -300,7 +318,7 @@ def _second_key(key: str, text: str, colon: int) -> str | None:
 def _second_test(key: str, text: str) -> str | None:
     """A second `fact: test` behind the first one."""
     found = shape(
-        r".*?(?:,|;| and | und | or | oder | & | && )\s*([\p{L}_]+\.[\p{L}\p{N}_]+: .+)"
+        r".*?(?:,|;| and | und | or | oder | & | && | \+ |/| \| | - | then | plus )\s*([\p{L}_]+\.[\p{L}\p{N}_]+: .+)"
     ).fullmatch(text)
     return found.group(1) if found and ": " in key else None
 

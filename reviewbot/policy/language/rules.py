@@ -185,7 +185,7 @@ def _require(reading: Reading, fields: MappingReader, action: Action) -> None:
     """Report what an action needs and the rule does not say."""
 
     def need(key: str, code: str, message: str, cure: str) -> None:
-        if not fields.has(key):
+        if not (fields.has(key) or fields.strayed(key)):
             reading.add(code, fields.key_span("then"), message, cure=cure)
 
     match action:

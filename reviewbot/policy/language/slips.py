@@ -19,15 +19,16 @@ from reviewbot.policy.language.lines import (
     indent_of,
     parts_of,
     tests_in,
+    without_is,
     word_of,
 )
 from reviewbot.policy.language.repair import error, spot
 from reviewbot.policy.notations import plain
-from reviewbot.policy.operators.phrases import IS, begins
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
+_NAMED_ENTRIES = ("rules", "tests", "never")
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
 _SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
@@ -221,14 +222,21 @@ class LineWalk:
         if rest[:1] == ">" and rest.lstrip("> ")[:1].isalpha() and self.levels[-1].keys:
             self._quoted_mail(line)
             return
-        if self._entries_may_stand(at) and (self._or_entry(at, rest) or self._two_dashes(at, rest)):
+        is_entry = self._entries_may_stand(at)
+        if is_entry and (
+            self._or_entry(at, rest) or self._two_dashes(at, rest) or self._unnamed(at, rest)
+        ):
             return
         found = shape(_BULLET).match(rest)
-        is_entry = self._entries_may_stand(at)
+        is_entry = is_entry or self._is_bulleted(at)
         if found is not None and (is_entry or self._is_known(rest[len(found.group(0)) :])):
             sign = found.group(1)
             message = f"an entry begins with a hyphen  -,  not with  {sign}"
-            self.swap(at, at + len(found.group(0)), "- ", message, (at, at + len(sign)))
+            end, last = at + len(found.group(0)), self.findings[-1:]
+            if last and (last[0].message, last[0].span.line) == (message, self.now):
+                self.put(at, end, "- ")  # one more of the same list
+            else:
+                self.swap(at, end, "- ", message, (at, at + len(sign)))
             return
         glued = shape(r"(-+|[•◦▪‣●–—−])([\p{L}\"'@].*)").fullmatch(rest)
         if glued is not None and (self._is_known(glued.group(2)) or is_entry):
@@ -254,6 +262,31 @@ class LineWalk:
         if indent_of(following) <= at + 2:
             self.swap(at, at + 4, "- ", "a dash too many", (at, at + 3))
         return True
+
+    def _unnamed(self, at: int, rest: str) -> bool:
+        """`- wrong account` or `- wrong account:` above the lines of a rule."""
+        name = rest.removeprefix("- ").rstrip().removesuffix(":").rstrip()
+        below = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
+        level = self.levels[-1]
+        parent = next((lvl.parent for lvl in self.levels if lvl.is_list and lvl.column == at), None)
+        parent = parent or (level.keys[-1] if level.keys else "")
+        if (
+            parent not in _NAMED_ENTRIES
+            or not rest.startswith("- ")
+            or ": " in name
+            or word_of(name) is not None
+            or indent_of(below) != at + 2
+            or word_of(below.strip()) is None
+        ):
+            return False
+        message = "an entry begins with a dash and its name"
+        self.swap(at, len(self.lines[self.now]), f"- name: {name}", message, (at, at + len(rest)))
+        return True
+
+    def _is_bulleted(self, at: int) -> bool:
+        """Whether values stand below a fact here, each behind a sign of its own."""
+        key = self.levels[-1].keys[-1:]
+        return self.open and at > self.key_column and bool(key) and key[0] in FACTS
 
     def _quoted_mail(self, line: str) -> None:
         """`> ` at the start of a line, as mails quote what they answer."""
@@ -307,7 +340,7 @@ class LineWalk:
         elif sign is not None:
             self._signed(here, sign.group(1), sign.group(2))
         elif self._lacks_colon(word, behind, begins):
-            value = _without_is(value) if word in FACTS else value
+            value = without_is(value) if word in FACTS else value
             message = f"the colon is missing behind  {word}"
             self.swap(here, len(line), f": {value}".rstrip(), message, (begins, here))
 
@@ -317,6 +350,10 @@ class LineWalk:
         key, value = parts_of(line, behind_dashes(line, indent_of(line)))
         if key is not None and value.endswith(":"):
             self._opens_behind(line, value)
+            return
+        if value in ("||", "|:", "|;", "|,", "|.") and key not in FACTS:
+            at = len(line.rstrip()) - 2
+            self.swap(at, len(line), "|", "one sign  |  stands above a text", (at, at + 2))
             return
         if (
             value[:1] in ("|", ">")
@@ -461,9 +498,3 @@ class LineWalk:
                     indent_of(line) == here and line.lstrip().startswith("-")
                 )
         return False
-
-
-def _without_is(value: str) -> str:
-    """A value without the `is` or `equals` in front of it."""
-    found = begins(value, IS)
-    return found[2] if found is not None and found[2] else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviewbot.policy.diagnostics import Severity, apply_fixes
+from tests.policy.language.desk.cures import is_cured
 from tests.policy.language.desk.measure import NAME, Case, check, judge, planted, read_cases
 
 MISTAKES = [*read_cases("mistakes.txt"), *read_cases("more.txt")]
@@ -26,6 +27,16 @@ def test_what_is_right_stays_usable(case: Case) -> None:
 
     assert not [f for f in parsed.findings if f.severity is Severity.ERROR]
     assert parsed.policy is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.title)
+def test_a_cure_that_is_followed_cures(case: Case) -> None:
+    """What a finding says to write leaves no error on its line, in one of the places that its words may mean."""
+    source, sheet = planted(case)
+    text = source.decode("utf-8", "replace")
+
+    assert all(is_cured(text, sheet, finding) for finding in check(source, sheet).findings)
 
 
 @pytest.mark.slow

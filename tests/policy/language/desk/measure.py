@@ -3,7 +3,8 @@
 `mistakes.txt` and `more.txt` hold a paragraph for each: a title; what is changed (`@ 22` or `@ 61-62` are lines
 of `policy.yaml` in whose place the `+` lines stand, `@ csv 1` of `german.csv`, `@ move 27-31 83`
 puts lines behind another, `@ special …` is made here); `?` the severity that is wanted (E, W or any)
-and the lines of which one must be named; `=` words that must be said, `!` words that must not.
+and the lines of which one must be named; `=` words that must be said, `!` words that must not. A file with
+two mistakes has two `?`, each followed by its words.
 `right.txt` holds what is in order and has to stay usable.
 
 python -m tests.policy.language.desk.measure [words of a title]  prints what is said, and the grades.
@@ -38,16 +39,22 @@ class Change(NamedTuple):
     put: tuple[str, ...]
 
 
+class Wanted(NamedTuple):
+    """One mistake of a paragraph, and what is to be said of it."""
+
+    severity: str = ""
+    lines: tuple[str, ...] = ()
+    findings: int = 1
+    said: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
+
+
 class Case(NamedTuple):
     """One paragraph."""
 
     title: str
     changes: tuple[Change, ...]
-    severity: str
-    lines: tuple[str, ...]
-    findings: int
-    said: tuple[str, ...]
-    unsaid: tuple[str, ...]
+    wanted: tuple[Wanted, ...]
 
 
 def read_cases(name: str) -> list[Case]:
@@ -59,8 +66,7 @@ def read_cases(name: str) -> list[Case]:
 def _case(paragraph: str) -> Case:
     title, *lines = paragraph.split("\n")
     changes: list[tuple[str, list[str]]] = []
-    asked: list[str] = []
-    words: dict[str, list[str]] = {"=": [], "!": []}
+    wanted: list[Wanted] = []
     for line in lines:
         sign, _, rest = line.partition(" ")
         if sign == "@":
@@ -68,19 +74,14 @@ def _case(paragraph: str) -> Case:
         elif sign == "+":
             changes[-1][1].append(_written(rest))
         elif sign == "?":
-            asked = rest.split(" ")
+            severity, places, *more = rest.split(" ")
+            count = int(more[0].removeprefix("x")) if more else 1
+            wanted.append(Wanted(severity, tuple(places.split(",")), count))
+        elif sign == "=":
+            wanted[-1] = wanted[-1]._replace(said=(*wanted[-1].said, _written(rest)))
         else:
-            words[sign].append(_written(rest))
-    severity, places, *more = asked or ["", ""]
-    return Case(
-        title=title,
-        changes=tuple(Change(where, tuple(put)) for where, put in changes),
-        severity=severity,
-        lines=tuple(places.split(",")),
-        findings=int(more[0].removeprefix("x")) if more else 1,
-        said=tuple(words["="]),
-        unsaid=tuple(words["!"]),
-    )
+            wanted[-1] = wanted[-1]._replace(unsaid=(*wanted[-1].unsaid, _written(rest)))
+    return Case(title, tuple(Change(where, tuple(put)) for where, put in changes), tuple(wanted))
 
 
 def _written(text: str) -> str:
@@ -187,25 +188,37 @@ class Judged(NamedTuple):
 
 
 def judge(case: Case) -> Judged:
-    """Plant a case and grade what is said: place and severity, the words, one finding a mistake."""
+    """Plant a case and grade what is said: place and severity, the words, one finding a mistake.
+
+    Of two mistakes the one that is told worse counts.
+    """
     parsed = check(*planted(case))
-    wanted = {"E": (Severity.ERROR,), "W": (Severity.WARNING,), "any": tuple(Severity)}
     new = [f for f in parsed.findings if (f.code, f.message) not in _USUAL]
-    loud = [f for f in new if f.severity is not Severity.NOTE or case.severity == "any"]
-    errors = [f for f in loud if f.severity is Severity.ERROR]
-    counted = errors if errors else loud
+    some = any(wanted.severity == "any" for wanted in case.wanted)
+    loud = [f for f in new if f.severity is not Severity.NOTE or some]
     shown = render_text(loud, dict(parsed.sources), verbose=True)
-    right = [f for f in loud if f.severity in wanted[case.severity]]
-    if errors and case.severity == "W":
+    errors = [f for f in loud if f.severity is Severity.ERROR]
+    room = sum(wanted.findings for wanted in case.wanted)
+    over = len(errors or loud) - room if not some else 0
+    grades = [_grade(wanted, loud, shown) for wanted in case.wanted]
+    worst = min(grade for grade, _ in grades)
+    missing = [words for _, told in grades for words in told]
+    if over > 0:
+        missing.append(f"{over} findings too many")
+        worst = min(worst, 2)
+    return Judged(tuple(loud), shown, worst, tuple(missing))
+
+
+def _grade(wanted: Wanted, loud: list[Finding], shown: str) -> tuple[int, list[str]]:
+    severities = {"E": (Severity.ERROR,), "W": (Severity.WARNING,), "any": tuple(Severity)}
+    right = [f for f in loud if f.severity in severities[wanted.severity]]
+    if wanted.severity == "W" and any(f.severity is Severity.ERROR for f in loud):
         right = []
-    placed = [f for f in right if _place(f) in case.lines]
+    placed = [f for f in right if _place(f) in wanted.lines]
     said = " ".join(_cures(f) for f in placed)
-    missing = [f"= {words}" for words in case.said if words not in said]
-    missing += [f"! {words}" for words in case.unsaid if words in shown]
-    if case.severity != "any" and len(counted) > case.findings:
-        missing.append(f"{len(counted)} findings")
-    grade = 0 if not right else 1 if not placed else 2 if missing else 3
-    return Judged(tuple(loud), shown, grade, tuple(missing))
+    missing = [f"= {words}" for words in wanted.said if words not in said]
+    missing += [f"! {words}" for words in wanted.unsaid if words in shown]
+    return 0 if not right else 1 if not placed else 2 if missing else 3, missing
 
 
 def _place(finding: Finding) -> str:
@@ -222,15 +235,16 @@ def _cures(finding: Finding) -> str:
 def main(words: str) -> None:
     """Print the table."""
     grades = []
-    for case in (*read_cases("mistakes.txt"), *read_cases("more.txt")):
+    names = [words] if words.endswith(".txt") else ["mistakes.txt", "more.txt"]
+    words = "" if words.endswith(".txt") else words
+    for case in (case for name in names for case in read_cases(name)):
         if words not in case.title:
             continue
         judged = judge(case)
         grades.append(judged.grade)
         marks = "; ".join(judged.missing)
-        print(
-            f"=== {judged.grade}  {case.title}  [{case.severity} {','.join(case.lines)}]  {marks}"
-        )
+        wanted = " ".join(f"[{w.severity} {','.join(w.lines)}]" for w in case.wanted)
+        print(f"=== {judged.grade}  {case.title}  {wanted}  {marks}")
         print(judged.shown)
     for case in read_cases("right.txt"):
         parsed = check(*planted(case))
