@@ -198,6 +198,7 @@ _SHARES = {
 def as_share(text: str) -> str | None:
     """A percentage with its sign, or a number from 0 to 1."""
     text = _SHARES.get(bare(text).casefold(), text)
+    text = f"{text[1:].strip()}%" if text.startswith("%") else text
     percent = as_percent(text)
     if percent is not None:
         return f"{_tidy(Decimal(percent))}%"
@@ -238,6 +239,8 @@ def as_duration(text: str) -> str | None:
         return "30m"
     if text in ("yesterday", "gestern"):
         return "1d"
+    if turned := shape(r"([hmds])(\d+)").fullmatch(text):
+        text = f"{turned.group(2)}{turned.group(1)}"
     if part := shape(r"(\d) ?/ ?(\d) ?(\p{L}+)").fullmatch(text):
         part_of = Decimal(part.group(1)) / max(1, int(part.group(2)))
         text = f"{part_of.normalize():f} {part.group(3)}"
@@ -369,6 +372,10 @@ def as_days(text: str) -> str | None:
         for named in (said, text):
             if named and f" {named} " in f" {words} " and not named.startswith(("day", "der")):
                 return days
+    if others := shape(r"(.+?),? (?:except|but not|without|not|außer|ohne)(?: on)? (.+)").fullmatch(
+        text
+    ):
+        return _days_without(as_days(others.group(1)), as_days(others.group(2)))
     pieces = []
     for piece in shape(r",|;|/|\+|&| and | und ").split(text):
         ends = shape(r" ?- ?| to | till | until | through | thru | bis (?:zum )?|\.\.+").split(
@@ -381,9 +388,35 @@ def as_days(text: str) -> str | None:
     return ",".join(pieces)
 
 
+_WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _days_without(days: str | None, left_out: str | None) -> str | None:
+    """Days of the week without some of them."""
+    if days is None or left_out is None:
+        return None
+    rest = [day for day in _WEEK if day in _each(days) and day not in _each(left_out)]
+    return (
+        ",".join(rest).replace("mon,tue,wed,thu,fri", "mon-fri").replace("mon-fri,sat", "mon-sat")
+        or None
+    )
+
+
+def _each(days: str) -> set[str]:
+    """Each day of `mon-fri,sun`."""
+    found: set[str] = set()
+    for piece in days.split(","):
+        first, _, last = piece.partition("-")
+        begins, ends = _WEEK.index(first), _WEEK.index(last or first)
+        found.update(_WEEK[at % 7] for at in range(begins, ends + 1 + 7 * (ends < begins)))
+    return found
+
+
 def as_hours(text: str) -> str | None:
     """Days and times in any order, as `mon-fri 09:00-18:00`; whole days where no time is named."""
-    text = plain(text).casefold()
+    text = shape(r"\b(?:noon|midday|mittags?)\b").sub("12:00", plain(text).casefold())
+    text = shape(r"\b(?:midnight|mitternacht)$").sub("24:00", text)
+    text = shape(r"\b(?:midnight|mitternacht)\b").sub("00:00", text)
     clock = r"\d{1,2}(?:[:.h]\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"
     joint = r"(?:-|to|till|until|bis|and|und)"
     found = shape(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reviewbot.policy.language.grammar import DECLARED
+from reviewbot.policy.language.grammar import DECLARED, POLICY
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.language.yaml import Mapping, Scalar
 from reviewbot.policy.notations import as_hours
 from reviewbot.policy.text_forms import asked, asked_of, fold, is_name, listed
 
@@ -14,7 +14,7 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
     name, names = scalar.value[start:], reading.declared.get(kind, ())
     if reading.uses_declared(kind, name):
         return name
-    if not names and (kind, name) in reading.missed:
+    if not names and ((kind, name) in reading.missed or _is_misnamed(reading, DECLARED[kind])):
         return None  # a section that is not there is one mistake
     reading.missed.add((kind, name))
     cure, several = undeclared(reading, kind, name), asked_of(name, names)
@@ -33,6 +33,16 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
         cure=cure if len(names) <= 12 else None,
     )
     return None
+
+
+def _is_misnamed(reading: Reading, part: str) -> bool:
+    """Whether a part of the policy is not there, while another stands under a name that is none."""
+    root = reading.document.root
+    entries = root.entries if isinstance(root, Mapping) else ()
+    strange = any(
+        key.value not in POLICY.keys for key, tree in entries if isinstance(tree, Mapping)
+    )
+    return strange and all(key.value != part for key, _ in entries)
 
 
 def undeclared(reading: Reading, kind: str, name: str) -> str:

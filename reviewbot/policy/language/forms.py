@@ -13,6 +13,7 @@ from reviewbot.policy.language.grammar import (
     Key,
     inside,
 )
+from reviewbot.policy.language.lines import FACTS
 from reviewbot.policy.language.synonyms import OF_OTHERS
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.text_forms import fold, listed
@@ -102,4 +103,6 @@ def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     of_others = (said for said, words in OF_OTHERS.items() if fold(key) in words.split(", "))
     said = next(of_others, None) if "then" in names else None
     value = tree.value if isinstance(tree, Scalar) else None
+    if key in FACTS:
+        said = f"write  {key}: {value}  below  when:  of a rule" if value else None
     return said or home_of(key, value) or f"it takes {listed(names)}"

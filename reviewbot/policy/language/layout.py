@@ -17,6 +17,7 @@ from reviewbot.policy.language.lines import (
     FREE_TEXTS,
     KEYS,
     LISTS,
+    OPENS,
     WORDS,
     Layout,
     Level,
@@ -65,9 +66,21 @@ class _Walk(LineWalk):
             line = self.lines[self.now]
             if line and not self._goes_on(line):
                 text = line.strip()
+                if text.startswith("#") and self._heading(text):
+                    text = line = self.lines[self.now]
                 if text and text[0] != "#" and text not in ("---", "..."):
                     self._line(line)
             self.now += 1
+
+    def _heading(self, text: str) -> bool:
+        """`## rules:` as a heading of a text, with the lines of a part below it."""
+        name, below = text.lstrip("# ").removesuffix(":"), self.lines[self.now + 1 : self.now + 2]
+        is_part = name in OPENS and name in POLICY.keys and below and below[0][:1] == " "
+        if not is_part or any(line.startswith(f"{name}:") for line in self.lines):
+            return False
+        end = len(self.lines[self.now])
+        self.swap(0, end, f"{name}:", "a line behind # is a remark, not a heading", (0, end))
+        return True
 
     def _goes_on(self, line: str) -> bool:
         """Pass over a line that is surely in order: one more value or key where others stand."""

@@ -43,6 +43,7 @@ from reviewbot.policy.operators.phrases import (
     ends,
     is_nothing,
 )
+from reviewbot.policy.operators.words import well_spelt
 from reviewbot.policy.text_forms import nearest, only_cure, shape
 
 _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
@@ -59,7 +60,11 @@ _ALL = "all,any,every,everything,both,alle,jede,jeder,beliebig,egal,beide,*"
 _KNOWN = "exists,present,set,given,available,there,filled,filled in,vorhanden,gesetzt,existiert"
 _COMPARING = ("at least", "at most", "more than", "less than", "between", "before", "after")
 _NEAR_SCORE = Decimal("0.05")
-_JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,"
+_JOINTS = (
+    " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,| / | & | or "
+)
+_OF_BETWEEN = (" and ", " und ", ",", " / ", " & ", " or ")
+"""What joins two ends behind `between` only."""
 _OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+)"
 """A number with words behind it that its fact says already."""
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
@@ -77,7 +82,7 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
         return Meant("", why=why, cure=f"write  {ago}")
     asked = _Asked(reading, fact)
     tidy = bare(plain(text)) if fact.type is not FactType.TEXT else plain(text)
-    meant = asked.text(tidy) if fact.type is FactType.TEXT else asked.typed(tidy)
+    meant = asked.text(well_spelt(tidy)) if fact.type is FactType.TEXT else asked.typed(tidy)
     if isinstance(meant, Meant):
         return meant
     if meant is None or meant == text or not all(map(asked.is_test, meant.split("  or  "))):
@@ -227,7 +232,7 @@ class _Asked(AskedText):
         head = shape("(?:between|zwischen|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
         for joint in _JOINTS.split("|"):
             at = head.casefold().find(joint)
-            if at <= 0 or (joint in (" and ", " und ", ",") and not is_between):
+            if at <= 0 or (joint in _OF_BETWEEN and not is_between):
                 continue
             second = head[at + len(joint) :].strip().removeprefix("and ")
             unit = shape(r"[\d.,]+ ?(\D*)").fullmatch(second)
@@ -236,7 +241,10 @@ class _Asked(AskedText):
             if starts is not None and ends_at is not None:
                 self.why = None if is_between else "a range is written with  between"
                 return f"between {starts} and {ends_at}"
-        return None
+        if not is_between or " " in head.strip() or (only := self.value(head)) is None:
+            return None
+        self.sure = False
+        return f"at least {only}  or  at most {only}"
 
     def _two_ends(self, text: str, _: int) -> str | None:
         """`>= A and <= B`, `at least A at most B`, `A < x < B`."""
@@ -283,6 +291,9 @@ class _Asked(AskedText):
         words, phrase, rest = found
         if phrase in ("from", "ab", "bis", "min", "max", "since", "seit", "until", "till"):
             self.sure = False
+        if equal := shape(r"(?:than )?or equals?(?: to)? (.+)").fullmatch(rest):
+            words = {"more than": "at least", "less than": "at most"}.get(words, words)
+            rest = equal.group(1)
         value = self.value(rest)
         if value is None and begins(rest, COMPARISONS) and depth < 2:
             return self._compared(rest, depth + 1)

@@ -90,7 +90,7 @@ def parse_policy(
             return meant
     if (again := reload_yaml(document)) is not None:
         meant = _parsed(again, files, tests, today)
-        if document.root is None or _errors(meant) <= _errors(parsed):
+        if document.root is None or _errors(meant) <= _errors(parsed) or _is_all_cured(meant):
             return meant
     return parsed
 
@@ -149,6 +149,13 @@ def _may_be_laid_out_wrong(
         )
         for finding in parsed.findings
     )
+
+
+def _is_all_cured(parsed: Parsed) -> bool:
+    """Whether every mistake has a line of its own and a sure cure: lines that were read as one text are told apart."""
+    errors = [finding for finding in parsed.findings if finding.severity is Severity.ERROR]
+    lines = {finding.span.line for finding in errors}
+    return len(lines) == len(errors) and all(finding.fix for finding in errors)
 
 
 def _errors(parsed: Parsed) -> int:

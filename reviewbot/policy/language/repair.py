@@ -237,6 +237,11 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
     cannot = f"a text cannot start with {_SPOKEN.get(first, first)} unless it stands in quotes"
     if first in "@`%*&!]},?":
         return value.mistake("P012", cannot, _WHOLE, fixed=True)
+    row = shape(r"\| *([\p{L}\d_. ]+?) *\| *([^|]+?) *\|?").fullmatch(text)
+    if row is not None and row.group(1) in WORDS:
+        message = "this is a line of a table; a colon stands between a name and its value"
+        own = f"{row.group(1)}: {row.group(2)}"
+        return value.mistake("P012", message, "", under=f"write  {own}", length=len(text))
     if first in "|>" and not _is_block_head(text):
         return value.mistake("P012", cannot, _WHOLE)
     colon = text.find(": ")

@@ -357,7 +357,7 @@ class LineWalk:
             return
         if (
             value[:1] in ("|", ">")
-            and key not in FACTS
+            and key not in (None, *FACTS)
             and shape(r"[|>][-+]? +[\p{L}{\"].*").fullmatch(value)
         ):
             at = line.index(value, indent_of(line))

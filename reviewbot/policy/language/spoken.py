@@ -15,7 +15,7 @@ from reviewbot.policy.notations import (
     as_when,
     plain,
 )
-from reviewbot.policy.operators.phrases import COMPARISONS, IN_HOURS, NOT, begins
+from reviewbot.policy.operators.phrases import ABOUT, COMPARISONS, IN_HOURS, NOT, begins
 from reviewbot.policy.text_forms import fold, nearest, shape
 
 _END = "before deadline"
@@ -142,7 +142,8 @@ def _without_bound(said: str) -> tuple[str, bool]:
     """Take `at most` off, before the amount or behind it; whether nothing else stands there."""
     words = begins(said, {**COMPARISONS, "at most": f"{COMPARISONS['at most']},only,limit,cap"})
     if words is not None:
-        return words[2].lstrip(": "), words[0] == "at most"
+        about = begins(words[2], ABOUT)
+        return (about[2] if about else words[2]).lstrip(": "), words[0] == "at most" and not about
     middle = shape(r"(.*\d.*?),? (?:at most|max|maximum|at max|höchstens|maximal)\b(.*)").fullmatch(
         said
     )
@@ -164,7 +165,7 @@ def _a_day(amount: str, times: Decimal) -> str:
 def _period(said: str) -> tuple[str, str | None]:
     """Take the time off that a cap counts in: `30 usd a day`, `daily: 30`."""
     found = shape(
-        r"(.+?) ?(?:/|per|a|an|each|every|pro|je|im|am|in|within|in a|every single)?"
+        r"(.+?) ?(?:/|\||per|a|an|each|every|pro|je|im|am|in|within|in a|every single)?"
         r" ?(\p{L}+|24h|1h|1d|7d|30d)"
     ).fullmatch(said)
     if found is not None and found.group(2) in _PERIOD_OF:

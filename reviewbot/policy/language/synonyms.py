@@ -24,7 +24,9 @@ def meaning(word: str, words: Words, allowed: Iterable[str]) -> str | None:
     """Find the allowed name that a word stands for by its meaning."""
     folded = " ".join(fold(word).replace("_", " ").replace("-", " ").strip(" .:;,!?…").split())
     names = tuple(allowed)
-    return next((name for name in words.get(folded, ()) if name in names), None)
+    spelled = folded.replace("ae", "ä").replace("oe", "ö").replace("ue", "ü")
+    found = words.get(folded) or words.get(spelled, ())
+    return next((name for name in found if name in names), None)
 
 
 _TURNING = "not no never don't dont nicht kein nie without ohne or and"
@@ -71,11 +73,11 @@ deadline: frist, fristen, end, deadlines, due
 guardrails: limits, caps, limit, grenzen, leitplanken, obergrenzen, safety
 tests: prüfungen, examples, beispiele, checks
 name: titel, title, regel, rule, id, label, bezeichnung
-when: if, wenn, falls, where, condition, conditions, bedingung, match, matches, all, all of, and, when all
+when: given, if, wenn, falls, where, condition, conditions, bedingung, match, matches, all, all of, and, when all
 when any: wenn eines, if any, any, or, oder, when one, when or, any of
 always: immer, everything, default, otherwise, else
 unless: außer, except, but not, if not, wenn nicht
-then: action, actions, steps, do, dann, aktion, tun, result, decision, so, outcome, effect, perform
+then: expect, expected, action, actions, steps, do, dann, aktion, tun, result, decision, so, outcome, effect, perform
 reason: grund, begründung, text, message, because, nachricht, reasons
 to: assignee, assign to, an, who, person, whom, für, ask, send to
 question: frage, ask, text, message

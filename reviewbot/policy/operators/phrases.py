@@ -43,7 +43,7 @@ BEHIND = {
 
 NOT = (
     "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,"
-    "not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,"
+    "nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,"
     "ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,"
     "anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,"
     "besides"

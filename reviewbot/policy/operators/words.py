@@ -18,7 +18,7 @@ from reviewbot.policy.operators.phrases import (
 )
 from reviewbot.policy.operators.range import WORDS as OF_RANGES
 from reviewbot.policy.operators.text import WORDS as OF_TEXTS
-from reviewbot.policy.text_forms import did_you_mean
+from reviewbot.policy.text_forms import did_you_mean, only_cure
 from reviewbot.policy.values import Misread
 
 OPERATORS: tuple[Operator, ...] = (*OF_RANGES, *OF_TEXTS, *OF_NAMES, *OF_THE_UNKNOWN)
@@ -65,6 +65,9 @@ def refuse_near_words(text: str, fact: Fact, at: int) -> None:
         message = f'"{text}" looks like a test of values and is none: all of it would be one text'
         start = at + max(0, folded.find(odd.casefold()))
         raise Misread("P112", message, start, start + len(odd), cure=itself)
+    elif well_spelt(text) != text:
+        message = f'"{text}" is nearly a test of values: all of it would be one text'
+        raise Misread("P112", message, at, at + len(text), cure=itself)
 
 
 def _refuse_other_words(text: str, fact: Fact, at: int) -> None:
@@ -79,6 +82,19 @@ def _refuse_other_words(text: str, fact: Fact, at: int) -> None:
         if wrong[0].isalpha():
             message, end = f'"{wrong}" is not a test of values', len(wrong)
         raise Misread("P112", message, at, at + end)
+
+
+_OF_TEXTS = ("contains", "starts with", "ends with", "matches pattern")
+
+
+def well_spelt(text: str) -> str:
+    """A test of a text whose words are nearly those of the language, with those."""
+    words = text.split(" ")
+    for operator in _OF_TEXTS:
+        length = operator.count(" ") + 1
+        if len(words) > length and only_cure(" ".join(words[:length]), (operator,)):
+            return " ".join((operator, *words[length:]))
+    return text
 
 
 def _refuse_mistyped_words(text: str, at: int) -> None:
