@@ -211,6 +211,8 @@ def _likeness(one: _Word, other: _Word) -> float:
     ):
         matcher = SequenceMatcher(None, one.text, other.text, autojunk=False)
         likeness = max(likeness, matcher.ratio())
+        if one.letters == other.letters and sorted(one.text) == sorted(other.text):
+            likeness = max(likeness, _SURE)  # letters in another order: `dya` for day
     return likeness
 
 

@@ -98,7 +98,10 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
         texts = ", ".join(cap[0] for cap in caps if cap is not None)
         reading.add(misread.code, scalar, "one limit stands in one text", under=f"write  [{texts}]")
         return
-    meant = as_cap(scalar.value, kind)
+    said = scalar.value
+    if "at most" in (misread.under or ""):  # `at mots 5 per day`
+        said = f"at most {' '.join(said.split(' ')[2:])}"
+    meant = as_cap(said, kind)
     if fold(scalar.value) in _NO_CAP.split(","):
         cure = "delete the line: what no line names has no cap"
         reading.add(misread.code, scalar, misread.message, cure=cure)

@@ -61,7 +61,7 @@ def kind_of(tree: Tree) -> str:
 
 _MOST_WORDS = 3
 """No key of the language has more words."""
-_MOST_HOMES = 2
+_MOST_HOMES = 3
 
 
 @cache

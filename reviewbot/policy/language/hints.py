@@ -62,7 +62,7 @@ def _with_more(
     named = next((name for name in allowed if fold(word.rstrip(":")) == name), None)
     action = named or meaning(word, ACTIONS, allowed)
     rest = (
-        rest.strip("():, \"'").removeprefix("to ").removeprefix("until ").removeprefix("because ")
+        rest.strip("():, \"'-").removeprefix("to ").removeprefix("until ").removeprefix("because ")
     )
     if action is None or not rest:
         return None
@@ -421,10 +421,20 @@ def refuse_range(reading: Reading, scalar: Scalar, fact: Fact, value: float) -> 
         within = f"{value / 100:g}" if 2 <= value <= 100 else "0" if value < 0 else "1"
         within = "100%" if written.endswith("%") and value > 1 else within
     meant = f"{scalar.value[:at]}{within}{scalar.value[at + len(written) :]}"
+    both = _as_percents(scalar.value)
+    if both.count("%") > 1 and (percents := meant_test(reading, both, fact)) is not None:
+        meant = percents.text
     message = f"{written} lies outside {fact.name}, which is {ends}"
     under = f"did you mean  {meant}  ?"
     reading.add(
         "P101", place, message, under=under, detail=detail_of(fact), see=see_facts(fact.name)
+    )
+
+
+def _as_percents(text: str) -> str:
+    """`between 80 and 95` with the signs that make scores of both ends."""
+    return " ".join(
+        f"{word}%" if len(word) == 2 and word.isdigit() else word for word in text.split(" ")
     )
 
 
