@@ -162,14 +162,15 @@ def _in_turn(
         )
         return max(ends, default=standing.now)
 
-    def turn(ahead: RoundAhead) -> tuple[bool, bool, bool, float]:
+    def turn(ahead: RoundAhead) -> tuple[bool, bool, bool, float, str]:
         judge, deadline = ahead.judge, ahead.deadline_at
         has_share = judge is not None and bool(judge.policy.guardrails.dispute_share)
         sent = [said.action for _, said in answers[ahead.key].said if _is_sent(said)]
         back = has_share and bool(sent) and sent[0].sends_back
         refused = ahead.latest is not None and refusals.refusal(ahead.latest) is not None
         ill = refused and (deadline is None or deadline > tried_at(sent) + NEAR)
-        return back, ill, deadline is None, 0.0 if deadline is None else deadline.timestamp()
+        due = 0.0 if deadline is None else deadline.timestamp()
+        return back, ill, deadline is None, due, ahead.task_id
 
     return sorted(rounds, key=turn)
 

@@ -161,7 +161,8 @@ def look_at_all(
     forget_all_but(bench, listing.items)
     items = [with_window(bench, item) for item in listing.items]
     note_sights(bench, items, at)
-    return sorted(items, key=lambda item: item.deadline_at or _FAR), listing.agreed
+    # What is as urgent as another comes in an order that whoever looks ahead knows as well.
+    return sorted(items, key=lambda item: (item.deadline_at or _FAR, item.id)), listing.agreed
 
 
 def _first_sights(

@@ -165,6 +165,7 @@ class Town(World):
     """Things of one kind that wait, with a timer that pays what is left at its deadline."""
 
     clock: HandClock
+    turned = False
 
     def apply(self, decision: Decision, at: datetime = START) -> None:
         """Let a write take effect now."""
@@ -190,10 +191,11 @@ class Town(World):
                 self._account(item, account_status="finalized", finalized_at=item.deadline_at)
 
     def waiting(self) -> Any:
-        """List all that waits."""
+        """List all that waits, the newest first or last: the API promises no order."""
         listing = super().waiting()
         more = tuple(item for item in self.tasks.values() if item.status == "in_review")
-        return replace(listing, items=listing.items + more)
+        self.turned = not self.turned
+        return replace(listing, items=(listing.items + more)[:: -1 if self.turned else 1])
 
     def _account(self, item: ReviewItem, **changes: Any) -> None:
         assert isinstance(item.subject, AccountReview)
@@ -304,7 +306,8 @@ class Scene:
             self.towns[0].after_write = lose
 
     def _task(self, n: int, rule: int, hours: int) -> ReviewItem:
-        confirmed = START + timedelta(hours=hours - 72, minutes=3 * (n % 50) + 1 + n // 50)
+        minutes = 3 * (n % 50 // 2) + 1 + n // 50  # two of them expire at the same moment
+        confirmed = START + timedelta(hours=hours - 72, minutes=minutes)
         return replace(
             item_of(
                 replace(
@@ -459,6 +462,15 @@ FOUND = {
         fallback="approve",
         limits=["approvals: at most 1 per hour"],
         late=[(1, 9)],
+    ),
+    "what expires at the same moment has an order of its own": Situation(
+        tasks=[(0, 1), (0, 1), (0, 2), (0, 2), (0, 3), (0, 3)],
+        behaviours=["ask", "ask", "ask", "ask"],
+        fallback="approve",
+        limits=["approvals: at most 1 per hour"],
+        over="escalate",
+        exempt=False,
+        every=10,
     ),
     "a seal lasts though a limit fills": Situation(
         tasks=[(0, 5), (1, 6), (1, 7)],
