@@ -89,14 +89,9 @@ _MEANS = {
 def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -> None:
     """Report what is no cap, with the one that was meant."""
     kind = _KINDS.get(key, "count")
-    pieces = shape(r",? (?:and|und) (?:also )?|[;/&] ?|, ").split(plain(scalar.value))
-    caps = [as_cap(piece, kind) for piece in pieces]
-    if len(caps) > 1 and all(
-        cap is not None and any(map(str.isdigit, piece))
-        for cap, piece in zip(caps, pieces, strict=True)
-    ):
-        texts = ", ".join(cap[0] for cap in caps if cap is not None)
-        reading.add(misread.code, scalar, "one limit stands in one text", under=f"write  [{texts}]")
+    if texts := _several_caps(scalar.value, kind):
+        under = f"write  [{', '.join(texts)}]"
+        reading.add(misread.code, scalar, "one limit stands in one text", under=under)
         return
     said = scalar.value
     if "at most" in (misread.under or ""):  # `at mots 5 per day`
@@ -118,6 +113,14 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
         cure=misread.cure if (misread.cure or "").startswith("add") else None,
         whole=(scalar, text) if sure else None,
     )
+
+
+def _several_caps(text: str, kind: str) -> list[str]:
+    """The caps of a text that holds more than one; none where it does not."""
+    pieces = shape(r",? (?:and|und) (?:also )?|[;/&] ?|, ").split(plain(text))
+    caps = [as_cap(piece, kind) for piece in pieces if any(map(str.isdigit, piece))]
+    found = [cap[0] for cap in caps if cap is not None]
+    return found if len(pieces) > 1 and len(found) == len(pieces) else []
 
 
 _NO_CAP = "unlimited,none,no limit,no cap,infinite,∞,unbegrenzt,ohne,off,no,never,keine,any"

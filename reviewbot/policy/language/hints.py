@@ -112,12 +112,8 @@ def refuse_action(
     word = scalar.value
     message = f'there is no action "{word}"'
     under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
-    turned = begins(word, NOT)
-    denied = None if turned is None else only_cure(turned[2], allowed) or turned[2]
-    if turned is not None and denied in allowed:
-        message, replacement = f"{what}  takes an action, without  {turned[1]}", None
-        under = f"write  expect never: {denied}" if what == "expect:" else None
-        under = f"write  then: {denied}" if what == "then: of never:" else under
+    if (denied := _denied(word, allowed, what)) is not None:
+        (message, under), replacement = denied, None
     elif word in set(Action):
         action = Action(word)
         other = action.writes and action not in ACTIONS_OF[reading.review]
@@ -138,6 +134,17 @@ def refuse_action(
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
 
 
+def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:
+    """What to say of an action with a word for not in front: message, and what to write."""
+    turned = begins(word, NOT)
+    action = None if turned is None else only_cure(turned[2], allowed) or turned[2]
+    if turned is None or action not in allowed:
+        return None
+    form = {"expect:": "expect never:", "then: of never:": "then:"}.get(what)
+    under = None if form is None else f"write  {form} {action}"
+    return f"{what}  takes an action, without  {turned[1]}", under
+
+
 def refuse_fact(
     reading: Reading,
     scalar: Scalar,
@@ -150,11 +157,7 @@ def refuse_fact(
     name = scalar.value[slice(*at)] if at else scalar.value
     facts = ATTEMPT_FACTS if inside_check else reading.facts
     is_line = code == "P021"
-    if is_line and _refuse_not(reading, scalar, facts):
-        return None
-    if is_line and asked_of(name, facts):
-        cure = "write each with its test on a line of its own"
-        reading.add(code, scalar, "one fact stands on a line, not several", cure=cure)
+    if is_line and _refuse_line(reading, scalar, name, facts):
         return None
     meant = _meant_elsewhere(reading, scalar, name, inside_check=inside_check, is_line=is_line)
     elsewhere = meant is not None
@@ -186,6 +189,17 @@ def _nearest_fact(
     if other is None:
         return message, meant_among(name, names), sure
     return message, asked(f"{{{other}}}" if in_text else other), None
+
+
+def _refuse_line(reading: Reading, scalar: Scalar, name: str, facts: Mapping[str, Fact]) -> bool:
+    """Report `not` in front of a fact, or several facts on a line; whether either stood there."""
+    if _refuse_not(reading, scalar, facts):
+        return True
+    if not asked_of(name, facts):
+        return False
+    cure = "write each with its test on a line of its own"
+    reading.add("P021", scalar, "one fact stands on a line, not several", cure=cure)
+    return True
 
 
 def _refuse_not(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> bool:

@@ -191,12 +191,7 @@ class ListSheet:
             self._add("P129", row.cells[0].span, message, "delete this line")
             return None
         cells = dict(zip(header, row.cells, strict=True))
-        keys = [(key.value.strip().casefold(), values) for key, values in self._wanted.where]
-        used = dict.fromkeys((self._column, _NOTE, _UNTIL, *(name for name, _ in keys)))
-        hidden = [self._hides(cells[name]) for name in used if name in cells]
-        if any(hidden):
-            return None
-        if not all(fold(cells[name].text) in map(fold, values) for name, values in keys):
+        if not self._is_wanted(cells):
             return None
         value, note, day = (cells.get(name) for name in (self._column, _NOTE, _UNTIL))
         if value is None or not value.text:
@@ -209,6 +204,15 @@ class ListSheet:
             until=None if day is None else self._date(day),
             span=value.span,
         )
+
+    def _is_wanted(self, cells: dict[str, SheetCell]) -> bool:
+        """Whether nothing in a line hides, and it has what `where:` asks for."""
+        keys = [(key.value.strip().casefold(), values) for key, values in self._wanted.where]
+        used = dict.fromkeys((self._column, _NOTE, _UNTIL, *(name for name, _ in keys)))
+        hidden = [self._hides(cells[name]) for name in used if name in cells]
+        if any(hidden):
+            return False
+        return all(fold(cells[name].text) in map(fold, values) for name, values in keys)
 
     def _refuse_width(self, row: Row, columns: int) -> None:
         values = len(row.cells)

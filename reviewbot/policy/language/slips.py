@@ -219,13 +219,8 @@ class LineWalk:
         line = self.lines[self.now]
         at = indent_of(line)
         rest = line[at:]
-        if rest[:1] == ">" and rest.lstrip("> ")[:1].isalpha() and self.levels[-1].keys:
-            self._quoted_mail(line)
-            return
         is_entry = self._entries_may_stand(at)
-        if is_entry and (
-            self._or_entry(at, rest) or self._two_dashes(at, rest) or self._unnamed(at, rest)
-        ):
+        if self._quoted_mail(line, at) or (is_entry and self._begun_oddly(at, rest)):
             return
         found = shape(_BULLET).match(rest)
         is_entry = is_entry or self._is_bulleted(at)
@@ -288,17 +283,22 @@ class LineWalk:
         key = self.levels[-1].keys[-1:]
         return self.open and at > self.key_column and bool(key) and key[0] in FACTS
 
-    def _quoted_mail(self, line: str) -> None:
+    def _begun_oddly(self, at: int, rest: str) -> bool:
+        return self._or_entry(at, rest) or self._two_dashes(at, rest) or self._unnamed(at, rest)
+
+    def _quoted_mail(self, line: str, at: int) -> bool:
         """`> ` at the start of a line, as mails quote what they answer."""
-        at = indent_of(line)
+        text = line[at:].lstrip("> ")
+        if line[at : at + 1] != ">" or not text[:1].isalpha() or not self.levels[-1].keys:
+            return False
         end = len(line) - len(line.lstrip("> "))
         text = line[at:end].replace(">", "")
-        begins = " " * (len(text) - 1 if len(text) % 2 else len(text))
         message = "the sign > in front of a line comes from a mail"
         self.say(
             "P017", at, at + 1, message, under=f"write  {line[end:].strip()}", cure="delete it"
         )
-        self.put(0, end, " " * at + begins, fixed=False)
+        self.put(0, end, " " * (at + len(text) // 2 * 2), fixed=False)
+        return True
 
     def _entries_may_stand(self, column: int) -> bool:
         """Whether an entry of a list may begin in this column."""
@@ -378,7 +378,7 @@ class LineWalk:
             return
         at = line.index(value)
         lines = tests_in(value)
-        own = "on a line of its own" if len(lines) == 1 else "on lines of their own"
+        own = ("on lines of their own", "on a line of its own")[len(lines) == 1]
         self.say(
             "P017",
             at,
