@@ -145,8 +145,8 @@ def test_an_account_that_comes_back_is_judged_anew() -> None:
         poll_once(app)
 
         assert [(bundle, act) for bundle, act, _ in server.acts] == [
-            ("bnd_kept", "corrections"),
             ("bnd_broken", "corrections"),
+            ("bnd_kept", "corrections"),
             ("bnd_kept", "finalize"),
         ]
         last = {one.decision.task_id: one.decision for one in app.ledger.decisions()}
