@@ -9,8 +9,6 @@ from pathlib import Path
 
 def state_folder() -> Path:
     """Where the bot keeps what is its own, when no setting says otherwise."""
-    from reviewbot.core.paths import default_ledger
-
     return Path(default_ledger(os.environ).removeprefix("sqlite:///")).parent
 
 

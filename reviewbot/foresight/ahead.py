@@ -19,16 +19,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from msgspec.structs import replace
 
 from reviewbot.core import refusals
-from reviewbot.core.pipeline import NEAR
-from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, DONE, OPEN, Action, Decision, State
+from reviewbot.domain.decision import DEADLINE, DONE, OPEN, Action, Decision, State
 from reviewbot.foresight.answers import AnswersAhead, Stretch, answers_of, stretches
 from reviewbot.foresight.future import (
     FAR,
+    HURRY,
     Future,
     Kept,
     Key,
@@ -39,13 +38,17 @@ from reviewbot.foresight.future import (
     with_a_person_until,
 )
 from reviewbot.foresight.room import Room, Stop
-from reviewbot.foresight.way import Way, may_leave, sealed_in_log, was_left
-from reviewbot.foresight.work import Job, Worker, work_off
+from reviewbot.foresight.turn import TOO_LATE, Turn, in_turn, is_sent, too_late
+from reviewbot.foresight.way import (
+    Way,
+    may_leave,
+    sealed_in_log,
+    was_left,
+)
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.ports.ledger import Logged
 from reviewbot.safety.limits import decide_by, people_may_from
-from reviewbot.safety.pauses import Hold
 
 OVER = "its deadline has passed"
 NOT_COVERED = "no running policy covers it"
@@ -55,7 +58,7 @@ UNREADABLE = "what the log holds of it cannot be read"
 UNSEEN = "it is not reviewed yet"
 WANTING = "what decides it then needs evidence that is not fetched yet"
 ROOM_UNCLEAR = "a write that may have been carried out takes room from it, or does not"
-TOO_LATE = "its turn comes too late: the request budget is too small"
+SHIFTS = "whether a pass comes in that short time hangs on what else expires"
 
 Steps = Generator[datetime, None, Future]
 """A round on its way: the moments at which it tries, and in the end what becomes of it."""
@@ -94,9 +97,9 @@ def _followed(
     following = _Following(standing)
     following.take_unclear(arrived)
     found: dict[Key, Future] = {}
-    coming: list[tuple[datetime, int, Key, Steps]] = []
+    coming: list[tuple[datetime, Turn, Key, Steps]] = []
 
-    def go_on(place: int, key: Key, steps: Steps, *, to_its_end: bool = False) -> None:
+    def go_on(turn: Turn, key: Key, steps: Steps, *, to_its_end: bool = False) -> None:
         try:
             at = next(steps)
             while to_its_end:
@@ -104,84 +107,24 @@ def _followed(
         except StopIteration as done:
             found[key] = done.value
         else:
-            heapq.heappush(coming, (at, place, key, steps))
+            heapq.heappush(coming, (at, turn, key, steps))
 
-    for place, ahead in enumerate(_in_turn(rounds, answers, standing)):
+    for turn, ahead in in_turn(rounds, answers, standing):
         # Where the limits keep room for what is more urgent it goes to its end before others; where
         # the fallback needs none of it, who is first in time takes it.
         keeps_room = ahead.judge is None or not ahead.judge.policy.guardrails.fallback_exempt
         steps = following.future(ahead, answers[ahead.key])
-        go_on(place, ahead.key, steps, to_its_end=keeps_room)
+        go_on(turn, ahead.key, steps, to_its_end=keeps_room)
     while coming:
-        go_on(*heapq.heappop(coming)[1:])
-    found |= _too_late(found, standing)
+        _, turn, key, steps = heapq.heappop(coming)
+        go_on(turn._replace(refused=False), key, steps)  # the log says something else of it by then
+    found |= too_late(found, standing)
     return {ahead.key: found[ahead.key] for ahead in rounds}
-
-
-def _too_late(found: Mapping[Key, Future], standing: Standing) -> dict[Key, Future]:
-    """What the bot has to send and cannot in time, because it may ask the API only so often."""
-    if standing.per_minute is None:
-        return {}
-    sends = []
-    for key, future in found.items():
-        latest, deadline = future.round.latest, future.round.deadline_at
-        is_sent = future.end in ("rule", "fallback", "sent back")
-        unclear = latest is not None and latest.state in OPEN
-        if is_sent and not unclear and future.at is not None and deadline is not None:
-            sends.append(Job(name=str(key), start=future.at, due=deadline))
-    desk = Worker(opens=standing.now, takes=timedelta(minutes=1 / standing.per_minute))
-    missed = work_off(sends, [desk])
-    return {
-        key: replace(
-            future,
-            end="silence",
-            at=future.round.deadline_at,
-            action=None,
-            rule=None,
-            why=TOO_LATE,
-            late=True,
-        )
-        for key, future in found.items()
-        if str(key) in missed
-    }
-
-
-def _in_turn(
-    rounds: Sequence[RoundAhead], answers: Mapping[Key, AnswersAhead], standing: Standing
-) -> list[RoundAhead]:
-    """The most urgent first, and what was refused last while it can wait, as in the pass that tries it.
-
-    Under a share of disputes what pays comes before what sends back, for the share is of both.
-    """
-
-    def tried_at(actions: Sequence[Action]) -> datetime:
-        ends = (
-            hold.until
-            for hold in standing.holds
-            if hold.until is not None and not hold.actions.isdisjoint(actions[:1])
-        )
-        return max(ends, default=standing.now)
-
-    def turn(ahead: RoundAhead) -> tuple[bool, bool, bool, float, str]:
-        judge, deadline = ahead.judge, ahead.deadline_at
-        has_share = judge is not None and bool(judge.policy.guardrails.dispute_share)
-        sent = [said.action for _, said in answers[ahead.key].said if _is_sent(said)]
-        back = has_share and bool(sent) and sent[0].sends_back
-        refused = ahead.latest is not None and refusals.refusal(ahead.latest) is not None
-        ill = refused and (deadline is None or deadline > tried_at(sent) + NEAR)
-        due = 0.0 if deadline is None else deadline.timestamp()
-        return back, ill, deadline is None, due, ahead.task_id
-
-    return sorted(rounds, key=turn)
 
 
 def _is_unclear(ahead: RoundAhead) -> bool:
     """Whether a write of it may have arrived."""
     return ahead.latest is not None and ahead.latest.state in OPEN
-
-
-def _is_sent(answer: Evaluation) -> bool:
-    return answer.action.writes and answer.until is None
 
 
 class _Following:
@@ -284,7 +227,7 @@ class _Following:
         self._unseen += 1
         if (stopped := self._stopped(ahead)) is not None:
             return stopped
-        if (hold := self._holding_all(ahead)) is not None:
+        if (hold := self._standing.holding_all(ahead)) is not None:
             turn_at = max(turn_at, min(hold.until or end, end))
         elif turn_at >= end:
             return replace(self._timer(ahead, TOO_LATE), late=True, turn_at=turn_at)
@@ -297,7 +240,7 @@ class _Following:
 
     def _stopped(self, ahead: RoundAhead, kept: Kept | None = None) -> Future | None:
         """What becomes of it where nothing can be sent for it, whatever the policy says."""
-        hold, end = self._holding_all(ahead), ahead.ends_by(self._now)
+        hold, end = self._standing.holding_all(ahead), ahead.ends_by(self._now)
         if hold is None or (hold.until is not None and hold.until < end):
             return None
         return None if may_leave(ahead.judge, hold) else self._timer(ahead, hold.sentence, kept)
@@ -306,7 +249,7 @@ class _Following:
         self, ahead: RoundAhead, judge: Judge, answers: AnswersAhead, ready: datetime
     ) -> Steps:
         """Follow a round through the policy's answers, to the first that is sent."""
-        way = Way(seal=sealed_in_log(ahead), is_left=was_left(ahead))
+        way = Way(seal=sealed_in_log(ahead), rests=was_left(ahead))
         coming = stretches(answers, ahead.ends_by(self._now))
         sent = yield from self._walk(ahead, judge, coming, ready, way)
         if sent is not None:
@@ -318,41 +261,90 @@ class _Following:
     def _walk(
         self, ahead: RoundAhead, judge: Judge, coming: Iterable[Stretch], ready: datetime, way: Way
     ) -> Generator[datetime, None, Future | None]:
-        passed = partial(self._passed, ahead, way)
         for start, until, answer in coming:
             at = max(start, ready)
-            if passed(at) >= until:  # no pass is made while this is the answer
-                continue
-            way.go_on(answer, is_sent=_is_sent(answer))
             wish = ahead.wish(judge, answer.action, answer.rule)
-            due = with_a_person_until(ahead, judge, wish) or at
-            if at < due:
-                way.kept, at = way.kept or kept_by_cap(ahead, wish, at), due
-            while _is_sent(answer) and (tried := passed(at)) < until:
-                yield tried
-                way.is_left = False
-                sealed = way.is_sealed(wish, tried)
-                stop = self._stop(judge, wish, tried, until, sealed=sealed)
-                stop = way.stop = way.stopped(ahead, judge, wish, tried, stop)
-                if stop is None:
-                    return self._sent(ahead, judge, wish, tried, way.kept)
-                if stop.skips:
-                    at = min(stop.free_at or until, until)
-                    sent = yield from self._below(ahead, judge, answer.rule, (tried, at), way)
-                    if sent is not None:
-                        return sent
-                    continue
-                way.kept = way.kept or Kept(stop, wish, at)
-                instead, then = self._meanwhile(ahead, judge, wish, way, tried, until)
-                if instead is not None:
-                    return self._sent(ahead, judge, instead, tried, way.kept)
-                at = then or until
+            if (
+                self._passed(ahead, way, at) < until
+            ):  # else no pass is made while this is the answer
+                way.go_on(answer, is_sent=is_sent(answer))
+                due = with_a_person_until(ahead, judge, wish) or at
+                if at < due:
+                    way.kept, at = way.kept or kept_by_cap(ahead, wish, at), due
+            if is_sent(answer):
+                found = yield from self._try(ahead, judge, wish, way, (at, until))
+                if found is not None:
+                    return found
+        return None
+
+    def _try(
+        self,
+        ahead: RoundAhead,
+        judge: Judge,
+        wish: Decision,
+        way: Way,
+        between: tuple[datetime, datetime],
+    ) -> Generator[datetime, None, Future | None]:
+        """Try to send it between two moments; None where nothing comes of that."""
+        at, until = between
+        while (tried := self._passed(ahead, way, at)) < until:
+            yield tried
+            sealed = way.is_sealed(wish, tried)
+            stop = self._stop(judge, wish, tried, until, sealed=sealed)
+            stop = way.stop = way.stopped(ahead, judge, wish, tried, stop)
+            if stop is None:
+                sent = self._sent(ahead, judge, wish, tried, way.kept)
+                shifts = self._may_shift(ahead, way, at, until)
+                return self._nobody_knows(ahead, SHIFTS, way.kept) if shifts else sent
+            way.rests = stop.by == "rehearsal"
+            if stop.skips:
+                at = min(stop.free_at or until, until)
+                sent_below = yield from self._below(ahead, judge, wish.rule, (tried, at), way)
+                if sent_below is not None:
+                    return sent_below
+                continue
+            way.kept = way.kept or Kept(stop, wish, at)
+            instead, then = self._meanwhile(ahead, judge, wish, way, tried, until)
+            if instead is not None:
+                return self._sent(ahead, judge, instead, tried, way.kept)
+            at = then or until
+        if self._might_go(ahead, judge, wish, way, (at, until)):
+            return self._nobody_knows(ahead, SHIFTS, way.kept)
         return None
 
     def _passed(self, ahead: RoundAhead, way: Way, at: datetime) -> datetime:
-        """When the first pass is made from `at` on; nothing hurries for what is left to the timer."""
+        """When the first pass is made from `at` on."""
         end = ahead.ends_by(self._now)
-        return self._standing.pass_at(at, end + FAR if way.is_left else end)
+        return self._standing.pass_at(at, end + FAR if way.rests else end)
+
+    def _might_go(
+        self,
+        ahead: RoundAhead,
+        judge: Judge,
+        wish: Decision,
+        way: Way,
+        between: tuple[datetime, datetime],
+    ) -> bool:
+        """Whether a pass that hurries for another round would send it between the two."""
+        moment: datetime | None = between[0]
+        until = between[1]
+        while moment is not None and moment < until and self._may_shift(ahead, way, moment, until):
+            stop = self._stop(judge, wish, moment, until)
+            if stop is None:
+                return True
+            moment = None if stop.free_at == moment else stop.free_at
+        return False
+
+    def _may_shift(self, ahead: RoundAhead, way: Way, at: datetime, until: datetime) -> bool:
+        """Whether a pass between the two hangs on passes that hurry for another round."""
+        end, standing = ahead.ends_by(self._now), self._standing
+        apart = HURRY if until >= end and not way.rests else standing.every
+        if standing.every <= HURRY or (until - at).total_seconds() >= apart:
+            return False
+        if at <= self._now and self._passed(ahead, way, at) < until:
+            return False  # the next pass of all finds it
+        soon = until + timedelta(seconds=standing.every)
+        return any(self._now < moment < soon and moment != end for moment in standing.ends)
 
     def _below(
         self,
@@ -405,7 +397,7 @@ class _Following:
             return None, due if stop.asks or stop.free_at is None else min(stop.free_at, due)
         answer = judge.guarded_fallback(replace(ahead.facts, now=at))
         if answer is None or not answer.action.writes:
-            way.is_left = answer is not None and answer.action is Action.LEAVE
+            way.rests = answer is not None and answer.action is Action.LEAVE
             return None, stop.free_at
         instead = ahead.wish(judge, answer.action, DEADLINE)
         other = self._stop(judge, instead, at, end)
@@ -417,10 +409,13 @@ class _Following:
     def _stop(
         self, judge: Judge, wish: Decision, at: datetime, end: datetime, *, sealed: bool = False
     ) -> Stop | None:
-        """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest."""
+        """What keeps it back at `at`; of what holds whatever the policy, that which lasts longest.
+
+        A bot that only rehearses asks nothing else.
+        """
         holds = [hold for hold in self._standing.holds if hold.stops(wish.action, wish.policy, at)]
         if holds:
-            hold = max(holds, key=Hold.lasting)
+            hold = max(holds, key=lambda hold: (hold.by == "rehearsal", hold.lasting()))
             return Stop(hold.by, hold.sentence, hold.until)
         return self._rooms[judge.policy.name].stop(wish, at, end, sealed=sealed)
 
@@ -484,14 +479,3 @@ class _Following:
         judge = future.round.judge
         opens = at if judge is None else people_may_from(judge, at)
         return opens if opens is not None and opens < end else None
-
-    def _holding_all(self, ahead: RoundAhead) -> Hold | None:
-        """What keeps back whatever may be decided of it, the longest lasting."""
-        policy = "" if ahead.judge is None else ahead.judge.policy.name
-        acts = [action for action in ACTIONS_OF[ahead.review] if action.writes]
-        holds = [
-            hold
-            for hold in self._standing.holds
-            if all(hold.stops(action, policy, self._now) for action in acts)
-        ]
-        return max(holds, key=Hold.lasting, default=None)

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode
+from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, Action, Decision, Mode
 from reviewbot.domain.review import ReviewKind
 from reviewbot.foresight.room import House, Stop
 from reviewbot.policy.engine.judge import Judge
@@ -99,7 +99,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     `houses` are the policies that run, by name; `quarantine` is how long a write without a clear
     answer may still arrive, `per_minute` how many decisions the request budget lets the bot send
-    (None: any number), `every` the seconds between two passes, the last of which was at `passed_at`.
+    (None: any number), `every` the seconds between two passes, the last of which was at `passed_at`;
+    `ends` are the deadlines of all rounds, for which passes may come sooner.
     """
 
     now: datetime
@@ -109,6 +110,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     per_minute: float | None = None
     every: float = 60.0
     passed_at: datetime | None = None
+    ends: tuple[datetime, ...] = ()
 
     def pass_at(self, moment: datetime, end: datetime) -> datetime:
         """When the first pass begins that finds this moment come.
@@ -127,6 +129,17 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         hurry = timedelta(seconds=HURRY)
         start = max(moment, self.now, last + hurry)
         return min(regular, last - ((last - start) // hurry) * hurry)
+
+    def holding_all(self, ahead: RoundAhead) -> Hold | None:
+        """What keeps back whatever may be decided of a round, the longest lasting."""
+        policy = "" if ahead.judge is None else ahead.judge.policy.name
+        acts = [action for action in ACTIONS_OF[ahead.review] if action.writes]
+        holds = [
+            hold
+            for hold in self.holds
+            if all(hold.stops(action, policy, self.now) for action in acts)
+        ]
+        return max(holds, key=Hold.lasting, default=None)
 
 
 class Kept(NamedTuple):

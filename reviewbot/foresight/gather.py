@@ -149,6 +149,7 @@ def standing_of(
         per_minute=_decisions_per_minute(bot, len(rounds)),
         every=bot.every,
         passed_at=bot.passed_at,
+        ends=tuple(ahead.deadline_at for ahead in rounds if ahead.deadline_at is not None),
     )
 
 

@@ -24,14 +24,14 @@ class Way:
     kept: Kept | None = None
     seal: tuple[str, datetime] | None = None
     """Of which rule a decision lies sealed, and up to when."""
-    is_left: bool = False
-    """Whether the last pass has left it to the timer."""
+    rests: bool = False
+    """Whether no pass hurries for it: the last one left it to the timer, or would have sent it."""
 
     def go_on(self, said: Evaluation, *, is_sent: bool) -> None:
         """Come to the next answer; one that sends nothing ends a seal."""
         self.said, self.stop = said, None
         if not is_sent:
-            self.is_left = said.action is Action.LEAVE
+            self.rests = said.action is Action.LEAVE
         self.seal = self.seal if is_sent else None
 
     def is_sealed(self, wish: Decision, at: datetime) -> bool:

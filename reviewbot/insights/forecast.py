@@ -24,7 +24,7 @@ from reviewbot.core import refusals
 from reviewbot.domain.decision import CLAIMED, Action
 from reviewbot.domain.review import ReviewKind
 from reviewbot.foresight.future import Future, Standing
-from reviewbot.foresight.work import Job, Worker, work_off
+from reviewbot.foresight.turn import Job, Worker, work_off
 from reviewbot.insights.limits_forecast import Capped, bites_of
 from reviewbot.insights.plan import Failed
 from reviewbot.ports.ledger import Ledger

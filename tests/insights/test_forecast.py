@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reviewbot.core.questions import open_questions
 from reviewbot.domain.decision import Action
 from reviewbot.foresight.gather import Bot
-from reviewbot.foresight.work import Job, Worker, work_off
+from reviewbot.foresight.turn import Job, Worker, work_off
 from reviewbot.insights.forecast import LEAST, Forecast, ResponseTimes, forecast, pace
 from reviewbot.insights.plan import plan, recall_evidence
 from reviewbot.review.answer import PersonAnswer, answer
