@@ -20,6 +20,8 @@ class LimitInUse(msgspec.Struct, frozen=True, kw_only=True):
     """One limit: `at_most` and `left` are decisions, US dollars, or a part of 1, by its `measure`."""
 
     policy: str
+    rule: str | None
+    """Whose own limit it is; None of the policy's."""
     name: str
     measure: str
     at_most: float
@@ -45,6 +47,7 @@ def limits_in_use(ledger: Ledger, judges: Iterable[Judge], now: datetime) -> Ite
             whole = limit.at_most / (1 if limit.measure == "count" else MICROS)
             yield LimitInUse(
                 policy=judge.policy.name,
+                rule=limit.rule,
                 name=limit.name,
                 measure=limit.measure,
                 at_most=whole,

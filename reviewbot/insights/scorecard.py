@@ -62,10 +62,13 @@ class RuleScore(msgspec.Struct, kw_only=True):
     counts: Counter[Grade] = msgspec.field(default_factory=Counter)
     micros: int = 0
     micros_against: int = 0
+    days: Counter[int] = msgspec.field(default_factory=Counter)
+    """How many claims on each day of UTC, by its ordinal."""
 
     def add(self, graded: Graded) -> None:
         """Count one claim."""
         self.counts[graded.grade] += 1
+        self.days[graded.claim.at.toordinal()] += 1
         self.micros += graded.claim.micros
         if graded.grade.against:
             self.micros_against += graded.claim.micros
@@ -74,6 +77,16 @@ class RuleScore(msgspec.Struct, kw_only=True):
     def claims(self) -> int:
         """How often it claimed this."""
         return self.counts.total()
+
+    def by_week(self, until: datetime, weeks: int = 4) -> list[int]:
+        """How many claims in each of the weeks up to a day, the oldest first."""
+        ends = until.toordinal()
+        found = [0] * weeks
+        for day, count in self.days.items():
+            ago = (ends - day) // 7
+            if 0 <= ago < weeks:
+                found[weeks - 1 - ago] += count
+        return found
 
     @property
     def answered(self) -> int:

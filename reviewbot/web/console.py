@@ -12,6 +12,7 @@ import msgspec
 
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
+from reviewbot.core.paths import state_folder
 from reviewbot.core.pipeline import Events
 from reviewbot.core.recorded_facts import Revisions
 from reviewbot.domain.decision import Mode
@@ -19,6 +20,7 @@ from reviewbot.foresight.gather import Outlook, outlook_of
 from reviewbot.insights.heartbeat import Beat, Health, newest_beat
 from reviewbot.insights.limits_in_use import LimitInUse, limits_in_use
 from reviewbot.insights.scorecard import TOPICS, RuleCounts, Scorecard, counts_of, scorecard
+from reviewbot.ledger.open import open_checkpoints
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Ledger
 from reviewbot.presentation.zones import Zones, zones_of
@@ -58,6 +60,15 @@ class Console:
     def __post_init__(self) -> None:
         """What is counted now and then is counted on this console's log, by its clock."""
         self.figures = Figures(self.ledger, self.now)
+        settings = self.settings
+        self.book = open_checkpoints(
+            settings.ledger,
+            key=settings.key,
+            file=settings.checkpoint_file,
+            key_file=settings.checkpoint_key_file,
+            folder=state_folder(),
+        )
+        """Where the checkpoints of the log are kept; None where nobody keeps any."""
 
     @property
     def people(self) -> Ledger:

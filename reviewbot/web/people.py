@@ -251,6 +251,12 @@ def take_ticket(ledger: Ledger, token: str, now: datetime) -> bool:
     return now < msgspec.json.decode(kept.value, type=datetime)
 
 
+def last_seen(ledger: Ledger, name: str) -> datetime | None:
+    """When somebody last signed in, or did something that the log keeps."""
+    words = ledger.story(AUDIT, name)
+    return words[-1].at if words else None
+
+
 def note(ledger: Ledger, act: str, *, who: str, now: datetime, **about: str | int | None) -> None:
     """Write down who did what at the console."""
     known = {name: value for name, value in about.items() if value is not None}

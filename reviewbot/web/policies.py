@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from reviewbot.domain.errors import UsageError
-from reviewbot.insights.scorecard import NO_COUNTS
+from reviewbot.insights.limits_in_use import limits_in_use
+from reviewbot.insights.scorecard import NO_COUNTS, RuleScore
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.explain.summary import read_policy, title_of
 from reviewbot.policy.ladder import step_name
@@ -60,15 +63,23 @@ def one_policy(visit: Visit) -> Response:
     month = visit.console.figures.month()
     counts = month.counts.get(judge.policy.name, NO_COUNTS)
     titles = {title_of(rule): rule for rule in judge.policy.rules}
+    cards: dict[str, list[RuleScore]] = defaultdict(list)
+    for card in month.card.cards:
+        if not card.voice:
+            cards[card.rule].append(card)
+    limits = list(limits_in_use(visit.ledger, (judge,), visit.now))
     return page(
         visit,
         "policy.html.jinja",
+        limits=[one for one in limits if not one.rule],
         policy=judge.policy,
         passages=[
             (
                 passage,
                 titles.get(passage.title),
                 counts.decided.get(_name(titles, passage.title), 0),
+                [_figures(card) for card in cards.get(_name(titles, passage.title), ())],
+                [one for one in limits if one.rule == _name(titles, passage.title)],
             )
             for passage in read_policy(judge.policy)
         ],
@@ -110,6 +121,17 @@ def _name(titles: Mapping[str, Rule], title: str) -> str:
     return "" if rule is None else rule.name
 
 
+def _figures(score: RuleScore) -> dict[str, Any]:
+    """What a rule did in the last 30 days: how much money, and how many of the answered speak against it."""
+    low, high = score.interval
+    return {
+        "card": score,
+        "money": dollars(score.micros),
+        "low": round(100 * low),
+        "high": round(100 * high),
+    }
+
+
 def rules(visit: Visit) -> Response:
     """Every rule's card: how often, how much, and how it turned out."""
     month = visit.console.figures.month()
@@ -118,16 +140,14 @@ def rules(visit: Visit) -> Response:
         visit,
         "rules.html.jinja",
         cards=[
-            {
-                "card": one,
-                "money": dollars(one.micros),
-                "low": round(100 * one.interval[0]),
-                "high": round(100 * one.interval[1]),
-                "unknown": round(100 * (one.claims - one.answered) / one.claims)
-                if one.claims
+            _figures(score)
+            | {
+                "weeks": " · ".join(map(str, score.by_week(month.at))),
+                "unknown": round(100 * (score.claims - score.answered) / score.claims)
+                if score.claims
                 else 0,
             }
-            for one in card.cards
+            for score in card.cards
         ],
         asked=card.asked,
         at=month.at,

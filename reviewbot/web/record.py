@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import SEEK_END
 from itertools import islice
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -16,10 +16,10 @@ from starlette.responses import Response, StreamingResponse
 
 from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.decision import Action
-from reviewbot.domain.errors import UsageError
+from reviewbot.domain.errors import LedgerUnwritable, UsageError
 from reviewbot.domain.text import format_moment, iso, safe_line
 from reviewbot.policy.explain.explain import Explanation, explain
-from reviewbot.ports.ledger import Logged
+from reviewbot.ports.ledger import Checkpoint, Logged
 from reviewbot.presentation.document import told_lines
 from reviewbot.presentation.format import dollars
 from reviewbot.presentation.log_files import WRITERS
@@ -191,6 +191,33 @@ def log(visit: Visit) -> Response:
         actions=[action.value for action in Action],
         older=None if cursor is None else "/log?" + urlencode({**kept, "before": cursor}),
         query=urlencode(kept),
+        integrity=_integrity(visit),
+    )
+
+
+class Integrity(NamedTuple):
+    """How the log stands against the newest checkpoint that is kept of it; `wrong` is all that speaks against it."""
+
+    kept: int = 0
+    newest: Checkpoint | None = None
+    wrong: tuple[str, ...] = ()
+
+
+def _integrity(visit: Visit) -> Integrity:
+    """Hold the log against the one line that its newest checkpoint names; all of them is `log verify`'s."""
+    book = visit.console.book
+    if book is None:
+        return Integrity()
+    try:
+        found = book.read()
+    except LedgerUnwritable as error:
+        return Integrity(wrong=(str(error),))
+    newest = found.checkpoints[-1] if found.checkpoints else None
+    departs = None if newest is None else visit.ledger.departure(newest)
+    return Integrity(
+        kept=len(found.checkpoints),
+        newest=newest,
+        wrong=(*found.problems, *((departs,) if departs else ())),
     )
 
 

@@ -174,11 +174,12 @@ def sign_out(visit: Visit) -> Response:
 def people_page(visit: Visit, problem: str = "", status: int = 200) -> Response:
     """Who may sign in, and who is."""
     ledger = visit.console.people
+    known = people.people(ledger)
     return page(
         visit,
         "people.html.jinja",
         status=status,
-        people=people.people(ledger),
+        people=[(person, people.last_seen(ledger, person.name)) for person in known],
         sessions=people.sessions(ledger, visit.now),
         roles=ROLES,
         problem=problem,

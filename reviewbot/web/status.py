@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from click import unstyle
 from starlette.responses import Response
 
 from reviewbot.core.guard_state import PAUSE_TOPIC
@@ -24,10 +25,11 @@ def show(visit: Visit) -> Response:
     outlook = outlook_of(console.ledger, visit.now, bot)
     found = situation(console.ledger, visit.now, bot, outlook)
     words = console.ledger.notes(PAUSE_TOPIC)
+    told = lines(console.beat(), console.health(), found, [], visit.now, None)
     return page(
         visit,
         "status.html.jinja",
-        lines=lines(console.beat(), console.health(), found, [], visit.now, None),
+        lines=[unstyle(line) for line in told],
         found=found,
         limits=console.limits(),
         pauses=pauses.pauses_on(words, bot.file, visit.now),

@@ -59,6 +59,46 @@ def test_limits_are_shown_with_what_is_used_of_them(desk: WebDesk) -> None:
         )
 
 
+def test_the_status_is_plain_text(desk: WebDesk) -> None:
+    """What colours words on a terminal is not shown as letters on a page."""
+    text = desk.person("vic", "viewer").get("/status").text
+    assert '<pre class="status"' in text
+    assert "[32m" not in text and "[0m" not in text
+
+
+def test_a_rule_has_its_month_on_its_card(desk: WebDesk) -> None:
+    """What it decided in money, that nothing came back on it, and what is used of its own limit."""
+    somebody = desk.person("vic", "viewer")
+    card = somebody.get("/policies/limited").text.partition('class="approve"')[2]
+    assert "approve: 4 in 30 days, 1.05 USD; nothing came back" in card
+    assert "2 of 2" in card.partition("</li>\n<li")[0]
+    rules = somebody.get("/rules").text
+    assert "By week, oldest first" in rules and "0 · 0 · 0 · 4" in rules
+
+
+def test_the_log_says_how_it_stands_against_its_checkpoints(desk: WebDesk) -> None:
+    """None yet; one that it holds; and one that it departs from, said as what is wrong."""
+    somebody, book = desk.person("vic", "viewer"), desk.console.book
+    assert book is not None
+    assert "No checkpoint of this log is kept yet." in somebody.get("/log").text
+    kept = book.add(desk.console.ledger.checkpoint(desk.console.now()))
+    text = somebody.get("/log").text
+    assert f"Newest of 1 checkpoint: {kept.count} lines" in text
+    assert "the log holds what it says" in text
+    book.add(replace(kept, count=kept.count + 100_000))
+    text = somebody.get("/log").text
+    assert 'class="problem"' in text and "the log holds what it says" not in text
+
+
+def test_who_may_sign_in_was_last_seen_then(desk: WebDesk) -> None:
+    """The moment of the last thing of theirs that the log keeps."""
+    admin = desk.person("root", "admin")
+    text = admin.get("/people").text
+    assert (
+        "Last seen" in text and "never" not in text.partition("<tbody>")[2].partition("</table>")[0]
+    )
+
+
 def test_what_people_are_not_told_of_is_said_first(desk: WebDesk) -> None:
     """Whoever looks at the desk knows that alarms are silenced, and until when."""
     somebody = desk.person("vic", "viewer")

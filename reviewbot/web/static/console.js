@@ -285,6 +285,17 @@
     });
   }
 
+  // An id is shown short, and copied whole.
+  for (const code of document.querySelectorAll("h1 code[title]")) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "quiet", textContent: "copy", title: "Copy the whole id" });
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(code.title);
+      button.textContent = "copied";
+    });
+    code.after(button);
+  }
+
   // A press counts once, however fast a hand is.
   document.addEventListener("submit", (event) => {
     if (event.target.dataset.sent) { event.preventDefault(); return; }
