@@ -35,23 +35,12 @@ def _numbered(rows: str, first: int = 0) -> dict[str, int]:
 
 
 _NUMBERS = _numbered(
-    "zero null,one a an ein eine einer einem einen,two zwei,three drei,four vier,five fünf,six sechs,"
-    "seven sieben,eight acht,nine neun,ten zehn,eleven elf,twelve zwölf"
+    "zero null never nie,one a an ein eine einer einem einen first 1st once einmal,two zwei second 2nd zweite twice"
+    " zweimal,three drei third 3rd dritte dreimal,four vier,five fünf,six sechs,seven sieben,eight acht,nine neun,"
+    "ten zehn,eleven elf,twelve zwölf"
 )
-_NUMBERS |= {"twenty": 20, "zwanzig": 20, "thirty": 30, "dreißig": 30, "fifty": 50, "fünfzig": 50}
-_NUMBERS |= {"forty": 40, "vierzig": 40, "sixty": 60, "sechzig": 60, "seventy": 70, "siebzig": 70}
-_NUMBERS |= {"eighty": 80, "achtzig": 80, "ninety": 90, "neunzig": 90}
-_NUMBERS |= {
-    "first": 1,
-    "1st": 1,
-    "second": 2,
-    "2nd": 2,
-    "third": 3,
-    "3rd": 3,
-    "zweite": 2,
-    "dritte": 3,
-}
-_NUMBERS |= {"never": 0, "nie": 0, "once": 1, "einmal": 1, "twice": 2, "zweimal": 2, "dreimal": 3}
+_TENS = "twenty zwanzig,thirty dreißig,forty vierzig,fifty fünfzig,sixty sechzig,seventy siebzig,eighty achtzig"
+_NUMBERS |= {word: 10 * ten for word, ten in _numbered(f"{_TENS},ninety neunzig", 2).items()}
 _NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
 
 _UNITS = {
@@ -61,7 +50,7 @@ _UNITS = {
     "d": "d day days tag tage tagen",
     "w": "w wk week weeks woche wochen",
 }
-_UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split(" ")}
+UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split(" ")}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 _MONTHS = _numbered(
@@ -71,19 +60,11 @@ _MONTHS = _numbered(
     1,
 )
 
-_DAYS = {
-    word: day
-    for day, words in {
-        "mon": "mon monday mo montag",
-        "tue": "tue tues tuesday di die dienstag",
-        "wed": "wed weds wednesday mi mit mittwoch",
-        "thu": "thu thur thurs thursday do don donnerstag",
-        "fri": "fri friday fr fre freitag",
-        "sat": "sat saturday sa sam samstag sonnabend",
-        "sun": "sun sunday so son sonntag",
-    }.items()
-    for word in words.split(" ")
-}
+_OF_DAYS = (
+    "mon monday mo montag,tue tues tuesday di die dienstag,wed weds wednesday mi mit mittwoch,thu thur thurs thursday"
+    " do don donnerstag,fri friday fr fre freitag,sat saturday sa sam samstag sonnabend,sun sunday so son sonntag"
+)
+_DAYS = {word: words[:3] for words in _OF_DAYS.split(",") for word in words.split(" ")}
 _DAYS |= {f"{word}s": day for word, day in list(_DAYS.items()) if word.endswith(("day", "tag"))}
 _GROUPS = {
     "mon-fri": "wochentage weekdays weekday workdays working days business days werktags werktage wochentags "
@@ -91,6 +72,14 @@ _GROUPS = {
     "sat-sun": "weekend weekends wochenende am wochenende",
     "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day",
 }
+
+_OF_HOURS = "to till until through bis from von and und except außer am pm uhr noon midnight"
+TIME_WORDS = tuple(UNIT_OF)
+DATE_WORDS = (*_MONTHS, *_DAYS, "end of", "ende")
+MONEY_WORDS = ("usd", "us", "dollar", "dollars", "buck", "bucks", "cent", "cents")
+SHARE_WORDS = ("percent", "prozent", "half", "quarter", "hälfte", "viertel", "of them", "davon")
+HOURS_WORDS = (*_DAYS, *_GROUPS.values(), _OF_HOURS)
+"""What people write in such a value: the words that one spelt wrong is looked for among."""
 
 
 def plain(text: str) -> str:
@@ -248,8 +237,8 @@ def as_duration(text: str) -> str | None:
     if clock is not None:
         return _spelled(int(clock.group(1)) * 3600 + int(clock.group(2)) * 60)
     single = shape(r"(\d+) ?-?(\p{L}+)\.?").fullmatch(text)
-    if single is not None and _UNIT_OF.get(single.group(2), "w") != "w":
-        return f"{int(single.group(1))}{_UNIT_OF[single.group(2)]}"
+    if single is not None and UNIT_OF.get(single.group(2), "w") != "w":
+        return f"{int(single.group(1))}{UNIT_OF[single.group(2)]}"
     seconds = _seconds(text.replace(" and ", " ").replace(" und ", " ").replace(", ", " "))
     is_whole = seconds == seconds.to_integral() and 0 < seconds <= 3650 * 86400
     return _spelled(int(seconds)) if is_whole else None
@@ -264,7 +253,7 @@ def _seconds(text: str) -> Decimal:
             rest = f"{rest}{smaller}"
         found = shape(r"([\d.,']+|\p{L}+) ?-?(\p{L}+)\.?(?: ?(.*))?").fullmatch(rest)
         number = as_number(found.group(1)) if found else None
-        unit = _UNIT_OF.get(found.group(2)) if found else None
+        unit = UNIT_OF.get(found.group(2)) if found else None
         if found is None or number is None or unit is None:
             return Decimal(0)
         if unit in seen:
@@ -438,6 +427,12 @@ def as_hours(text: str) -> str | None:
         begins, ends = as_clock(start), as_clock(end)
         if begins is None or ends is None:
             return None
+        if (
+            "05:00" <= begins <= "12:00"
+            and ends < begins
+            and not shape(r".*[:.0mu].*").fullmatch(end)
+        ):
+            ends = as_clock(f"{end}pm")  # `9-5`
         times = f"{begins}-{ends}"
     elif whole is not None:
         before, behind = whole.groups()

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from itertools import islice, product
+from typing import Any, NamedTuple, TypeVar
 from unicodedata import category, is_normalized, name, normalize
+
+Read = TypeVar("Read")
 
 
 def nfc(text: str) -> str:
@@ -135,6 +138,42 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     if not near:
         return None
     return f"did you mean  {'  or  '.join(near)}  ?"
+
+
+_MOST_SPELLINGS = 9
+
+
+def spelt(
+    text: str, words: tuple[str, ...], read: Callable[[str], Read | None]
+) -> tuple[tuple[Read, ...], bool]:
+    """Read a text as it stands, or else with its words spelt like those that are known there.
+
+    Gives what it may mean, likeliest first, and whether nothing of that is a guess.
+    """
+    if (found := read(text)) is not None:
+        return (found,), True
+    pieces = shape(r"\p{L}+|[^\p{L}]+").findall(text) if len(text) <= _LONGEST else []
+    choices = [_spellings(piece, words) for piece in pieces]
+    tried = ("".join(choice) for choice in islice(product(*choices), _MOST_SPELLINGS))
+    readings = (read(said) for said in tried if said != text)
+    meant = tuple(dict.fromkeys(reading for reading in readings if reading is not None))
+    return meant[:2], all(len(choice) == 1 for choice in choices)
+
+
+def _spellings(piece: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """What a piece of a text may have been meant as: itself where it is known or near to nothing."""
+    single = _single(words)
+    if len(piece) < 2 or not piece[0].isalpha() or fold(piece) in single:
+        return (piece,)
+    names = (*single, *words)  # `perday` is two of them
+    sure = only_cure(piece, names)
+    return (sure,) if sure else (*nearest(piece, names, most=2), piece)
+
+
+@cache
+def _single(words: tuple[str, ...]) -> dict[str, None]:
+    """The words of phrases, each by itself."""
+    return dict.fromkeys(word for phrase in words for word in phrase.split(" "))
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:

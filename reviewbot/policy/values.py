@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -10,6 +11,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from reviewbot.policy.notations import (
+    DATE_WORDS,
+    MONEY_WORDS,
+    SHARE_WORDS,
+    TIME_WORDS,
+    UNIT_OF,
     as_clock,
     as_duration,
     as_money,
@@ -19,22 +25,17 @@ from reviewbot.policy.notations import (
     plain,
 )
 from reviewbot.policy.text_forms import (
+    asked,
     did_you_mean,
     letter_name,
     listed,
     odd_letter,
     only_cure,
     shape,
+    spelt,
 )
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LONG_UNITS = {
-    "s": ("sec", "secs", "second", "seconds"),
-    "m": ("min", "mins", "minute", "minutes"),
-    "h": ("hr", "hrs", "hour", "hours"),
-    "d": ("day", "days"),
-}
-_UNIT_OF = {word: unit for unit, words in _LONG_UNITS.items() for word in (unit, *words)}
 _CURRENCY_SIGNS = "$€£"
 _LARGEST = Decimal("1e15")
 YES = ("yes", "true")
@@ -115,8 +116,8 @@ def read_money(text: str, at: int) -> float:
     if _is_number(bare) and not is_foreign:
         message = "an amount of money needs its currency"
         raise _misread("P104", message, text, at, write=f"{bare} USD")
-    if not is_foreign and (meant := as_money(plain(text))) is not None:
-        raise _misread("P101", f'"{text}" is not an amount of money', text, at, write=meant)
+    if not is_foreign and (cures := _cures(text, MONEY_WORDS, as_money)):
+        raise _misread("P101", f'"{text}" is not an amount of money', text, at, **cures)
     if _is_number(bare) or (_is_number(amount) and currency.isalpha()):
         number = bare if _is_number(bare) else amount
         example = f"write the amount in dollars; where it is as much,  {number} USD"
@@ -128,8 +129,8 @@ def read_share(text: str, at: int) -> float:
     """Read `35%` or `0.35`."""
     if text.endswith("%") and "," not in text:
         return float(_not_negative(_decimal(text[:-1].rstrip(), at, "a share"), text, at) / 100)
-    if not _is_number(text) and (meant := as_share(plain(text))) is not None:
-        raise _misread("P101", f'"{text}" is not a share', text, at, write=meant)
+    if not _is_number(text) and (cures := _cures(text, SHARE_WORDS, as_share)):
+        raise _misread("P101", f'"{text}" is not a share', text, at, **cures)
     number = _not_negative(_decimal(text, at, "a share"), text, at)
     if number > 1:
         message = f'"{text}" has no unit: a share is written as a percentage, or from 0 to 1'
@@ -166,7 +167,7 @@ def read_date(text: str, at: int) -> date:
     """Read `2026-12-01`."""
     day = _date(text)
     if day is None:
-        days = tuple(dict.fromkeys(when[:10] for when in as_when(plain(text))))
+        days = tuple(dict.fromkeys(when[:10] for when in _whens(text)))
         raise _no_date(text, at, days, "a date is written as year-month-day")
     return day
 
@@ -243,44 +244,42 @@ def _pieces(text: str) -> list[tuple[str, str]]:
 
 def _compact(pieces: list[tuple[str, str]]) -> str | None:
     """Write the pieces as `1h30m`; None when they are not a length of time in falling units."""
-    parts = [(number, _UNIT_OF.get(word.casefold())) for number, word in pieces]
-    sizes = [UNITS[unit] for number, unit in parts if unit and number.isdecimal()]
+    parts = [(number, UNIT_OF.get(word.casefold(), "")) for number, word in pieces]
+    sizes = [UNITS[unit] for number, unit in parts if unit in UNITS and number.isdecimal()]
     if not sizes or len(sizes) < len(parts) or sizes != sorted(set(sizes), reverse=True):
         return None
     return "".join(f"{number}{unit}" for number, unit in parts)
 
 
 def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]]) -> Misread:
-    alone = _bad_single(text, at, *pieces[0]) if len(pieces) == 1 else None
-    if alone is not None:
-        return alone
-    meant = as_duration(plain(text))
-    if len(pieces) > 1 and any(not word for _, word in pieces):
-        code, message, cure = "P103", f'"{text}" mixes a number with a unit and one without', None
-    elif any("." in number for number, _ in pieces):
-        cure = "write it in two units, as  1h30m"
-        code, message = "P103", f'"{text}" holds a fraction'
-    elif pieces and all(_UNIT_OF.get(word.casefold()) for _, word in pieces):
-        message = f'the units of "{text}" must fall: days, hours, minutes, seconds, each once'
-        code, cure = "P103", "write it as  1d2h30m"
-    else:
-        cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
-        code, message = "P101", f'"{text}" is not a length of time'
-    if meant is not None:
-        return _misread(code, message, text, at, write=meant)
-    return _misread(code, message, text, at, cure=cure)
-
-
-def _bad_single(text: str, at: int, number: str, word: str) -> Misread | None:
-    """A number without a unit, or in weeks."""
-    if not word and _is_number(text):
+    if _is_number(text):
         under = f"did you mean  {text}h,  {text}m  or  {text}d  ?"
         return _misread("P102", f'"{text}" has no unit', text, at, under=under)
-    is_weeks = word.casefold() in ("w", "week", "weeks")
-    if is_weeks and number.isdecimal() and len(number) < 6:
+    units = [UNIT_OF.get(word.casefold()) for _, word in pieces]
+    code, cure = "P103", "write it as  1d2h30m"
+    if len(pieces) > 1 and any(not word for _, word in pieces):
+        message = f'"{text}" mixes a number with a unit and one without'
+    elif any("." in number for number, _ in pieces):
+        message, cure = f'"{text}" holds a fraction', "write it in two units, as  1h30m"
+    elif units == ["w"] and len(pieces[0][0]) < 6:
         message = "lengths of time are in s, m, h or d"
-        return _misread("P103", message, text, at, write=f"{int(number) * 7}d")
-    return None
+    elif units and all(units) and units != ["w"]:
+        message = f'the units of "{text}" must fall: days, hours, minutes, seconds, each once'
+    else:
+        code, message = "P101", f'"{text}" is not a length of time'
+        cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
+    meant = _cures(text, TIME_WORDS, as_duration)
+    return _misread(code, message, text, at, **(meant or {"cure": cure}))
+
+
+def _cures(
+    text: str, words: tuple[str, ...], read: Callable[[str], str | None]
+) -> dict[str, str | None]:
+    """Say how a value is written that people write otherwise, or spell wrong; nothing where none is seen."""
+    meant, sure = spelt(plain(text), words, read)
+    if not meant or sure:
+        return {"write": meant[0]} if meant else {}
+    return {"under": asked("  or  ".join(meant))}
 
 
 def _when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
@@ -293,10 +292,16 @@ def _when(text: str, at: int, zone: ZoneInfo) -> Day | datetime:
         moment = None
     if moment is None or ":" not in text:
         cure = "a day is written as year-month-day, a moment with its time behind it"
-        raise _no_date(text, at, as_when(plain(text)), cure, "a date or a moment")
+        raise _no_date(text, at, _whens(text), cure, "a date or a moment")
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
     return _local(moment, zone, text, at)
+
+
+def _whens(text: str) -> tuple[str, ...]:
+    """The days or moments that a text can mean."""
+    meant, _ = spelt(plain(text), DATE_WORDS, lambda said: as_when(said) or None)
+    return meant[0] if meant else ()
 
 
 def _date(text: str) -> date | None:

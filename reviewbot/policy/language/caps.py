@@ -6,12 +6,12 @@ from typing import Literal, TypeVar
 
 from reviewbot.policy.language.grammar import GUARDRAILS, RULE
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.spoken import as_cap
+from reviewbot.policy.language.spoken import CAP_WORDS, as_cap
 from reviewbot.policy.language.synonyms import ACTIONS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar
 from reviewbot.policy.model import Cap
 from reviewbot.policy.notations import plain
-from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, only_cure, shape
+from reviewbot.policy.text_forms import asked, fold, listed, shape, spelt
 from reviewbot.policy.values import Misread, read_count, read_money, read_share
 
 Over = TypeVar("Over", bound=str)
@@ -93,18 +93,15 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
         under = f"write  [{', '.join(texts)}]"
         reading.add(misread.code, scalar, "one limit stands in one text", under=under)
         return
-    said = scalar.value
-    if "at most" in (misread.under or ""):  # `at mots 5 per day`
-        said = f"at most {' '.join(said.split(' ')[2:])}"
-    meant = as_cap(said, kind)
+    meant, sure = spelt(scalar.value, CAP_WORDS, lambda said: as_cap(said, kind))
     if fold(scalar.value) in _NO_CAP.split(","):
         cure = "delete the line: what no line names has no cap"
         reading.add(misread.code, scalar, misread.message, cure=cure)
         return
-    if meant is None or meant[0] == scalar.value:
+    if not meant or meant[0][0] == scalar.value:
         reading.misread(scalar, misread)
         return
-    text, sure = meant
+    text, sure = meant[0][0], sure and meant[0][1]
     reading.add(
         misread.code,
         (scalar, max(0, misread.start), misread.end),
@@ -133,9 +130,8 @@ def _cap(key: str, scalar: Scalar) -> Cap:
     if key in ("money approved", "dispute share", OWN):
         example = (RULE if key == OWN else GUARDRAILS).keys[key].examples[0]
     if not text.startswith("at most "):
-        under = did_you_mean(" ".join(text.split(" ")[:2]), ("at most",))
         message, cure = "a cap begins with  at most", f"write it as  {example}"
-        raise Misread("P134", message, 0, len(text), under=under, cure=cure)
+        raise Misread("P134", message, 0, len(text), cure=cure)
     rest, at = text[8:], 8
     after: int | None = None
     if " after " in f" {rest}":
@@ -184,8 +180,6 @@ def _per(period: str, at: int) -> Window:
         f'a cap counts per hour, per day or per calendar day, not per "{period}"',
         at,
         at + max(1, len(period)),
-        under=did_you_mean(period, WINDOWS),
-        replacement=only_cure(period, WINDOWS),
     )
 
 

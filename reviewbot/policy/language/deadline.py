@@ -54,11 +54,7 @@ def read_deadline(reading: Reading, tree: Tree | None) -> Deadline | None:
     if decide_by is None or not fallbacks:
         return None
     return Deadline(
-        decide_by=decide_by,
-        fallbacks=fallbacks,
-        because=because,
-        remind=remind,
-        span=mapping.span,
+        decide_by=decide_by, fallbacks=fallbacks, because=because, remind=remind, span=mapping.span
     )
 
 

@@ -33,19 +33,7 @@ _BEGINNINGS: tuple[tuple[bytes, tuple[str, str]], ...] = (
     (b"\xff\xfe", ("the file is UTF-16, not UTF-8", _UTF8)),
     (b"\xfe\xff", ("the file is UTF-16, not UTF-8", _UTF8)),
 )
-_MARKUP = (
-    b"<!doctype",
-    b"<html",
-    b"<?xml",
-    b"<head",
-    b"<body",
-    b"<meta",
-    b"<div",
-    b"<pre",
-    b"<p>",
-    b"<span",
-    b"<table",
-)
+_MARKUP = b"<!doctype|<html|<?xml|<head|<body|<meta|<div|<pre|<p>|<span|<table"
 
 
 def foreign_file(source: bytes) -> tuple[str, str] | None:
@@ -62,7 +50,13 @@ def foreign_file(source: bytes) -> tuple[str, str] | None:
             "this is a packed file (zip), not a text",
             "unpack it, or save the document as plain text (.txt)",
         )
-    if source[:400].removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_MARKUP):
+    if (
+        source[:400]
+        .removeprefix(b"\xef\xbb\xbf")
+        .lstrip()
+        .lower()
+        .startswith(tuple(_MARKUP.split(b"|")))
+    ):
         return "this is a web page (HTML), not a plain text", _COPY
     start = source[:400]
     if start and start.count(0) * 3 >= len(start) and b"\0" in start[:4]:

@@ -392,11 +392,7 @@ TEST = _section(
     "a test",
     "- name: …",
     Key("name", TEXT, "A name of its own for the test.", required=True),
-    Key(
-        "given",
-        GIVEN,
-        "What differs from the typical task; a fact may be `unknown`.",
-    ),
+    Key("given", GIVEN, "What differs from the typical task; a fact may be `unknown`."),
     Key("expect", ACTION, "The action that must come of it."),
     Key("expect never", ACTION, "An action that must not come of it."),
     Key("by", DECIDER, "Who must decide it."),

@@ -123,7 +123,9 @@ def refuse_action(
         message, under = more
     elif replacement is None and (meant := _meant_action(word, allowed)) is not None:
         under = f"did you mean  {meant}  ?"
-    cure = f"actions are {listed(f'{action} ({_EFFECTS[action]})' for action in allowed)}"
+    named = [action for action in allowed if denied and under and action in under.split()]
+    cure = listed(f"{action} ({_EFFECTS[action]})" for action in named or allowed)
+    cure = cure if named else f"actions are {cure}"
     if what == "if undecided:" and under == asked(Action.DISPUTE):
         names = reading.declared.get("reason", ())
         name = f"reason: {names[0]}" if len(names) == 1 else "reason:  with a name from  reasons:"
@@ -136,13 +138,19 @@ def refuse_action(
 
 def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:
     """What to say of an action with a word for not in front: message, and what to write."""
-    turned = begins(word, NOT)
-    action = None if turned is None else only_cure(turned[2], allowed) or turned[2]
-    if turned is None or action not in allowed:
+    turned = begins(word, f"do not,don't,dont,no,{NOT}")
+    said = "" if turned is None else turned[2]
+    action = only_cure(said, allowed) or meaning(said, ACTIONS, allowed)
+    if turned is None or action is None:
         return None
     form = {"expect:": "expect never:", "then: of never:": "then:"}.get(what)
-    under = None if form is None else f"write  {form} {action}"
+    others = [other for other in _INSTEAD if other in allowed and other != action]
+    under = asked("  or  ".join(others[:2])) if form is None else f"write  {form} {action}"
     return f"{what}  takes an action, without  {turned[1]}", under
+
+
+_INSTEAD = (Action.DISPUTE, Action.REQUEST_CORRECTIONS, Action.ESCALATE, Action.APPROVE)
+"""What is likely done where something is not, the likeliest first."""
 
 
 def refuse_fact(
@@ -300,7 +308,9 @@ def misread_listed(
     """Report a value in brackets that a fact does not take; one that is `alone` may be a test."""
     meant = meant_value(reading, scalar.value, fact)
     if alone and meant is None and (test := meant_test(reading, scalar.value, fact)) is not None:
-        meant = test._replace(sure=False, why="a test stands without brackets")
+        several = test.text.startswith("[")
+        why = "commas are missing between these" if several else "a test stands without brackets"
+        meant = test._replace(sure=False, why=why)
     _misread(reading, scalar, misread, fact, meant)
 
 
@@ -311,14 +321,11 @@ def _misread(
     if meant is None:
         reading.misread(scalar, misread, detail=detail, see=see)
         return
-    under = misread.under
-    if meant.text:
-        under = f"write  {meant.text}" if meant.sure else f"did you mean  {meant.text}  ?"
     reading.add(
         misread.code,
         (scalar, max(0, misread.start), misread.end),
         meant.why or misread.message,
-        under=under,
+        under=meant.hint or misread.under,
         detail=detail,
         cure=meant.cure or (misread.cure if fact.type is FactType.TEXT else None),
         see=see,
@@ -340,19 +347,12 @@ def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, sta
     )
     if shape(r".*\b(?:until|till|bis) .*\d.*").fullmatch(scalar.value):
         cure = "a date belongs to an entry of the list, as its  until:"
-    under = (
-        None
-        if not meant.text
-        else f"write  {meant.text}"
-        if meant.sure
-        else f"did you mean  {meant.text}  ?"
-    )
     name = scalar.value[start:]
     reading.add(
         "P023",
         (scalar, start, len(scalar.value)),
         f'there is no {kind} "{name}"',
-        under=under,
+        under=meant.hint,
         cure=cure if len(names) <= 12 else None,
         whole=(scalar, meant.text) if meant.sure and meant.text else None,
     )

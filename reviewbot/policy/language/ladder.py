@@ -5,9 +5,11 @@ from __future__ import annotations
 from reviewbot.policy.ladder import LIVE, SHADOW, Stage
 from reviewbot.policy.language.grammar import STAGE
 from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.synonyms import STEPS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
 from reviewbot.policy.notations import as_count, as_duration, as_number, as_share
 from reviewbot.policy.operators.phrases import COMPARISONS, begins
+from reviewbot.policy.text_forms import asked, only_cure
 from reviewbot.policy.values import Misread, read_count, read_duration, read_share
 
 _AGREEING = " decisions agreeing"
@@ -47,7 +49,10 @@ def read_step(text: str, at: int) -> float:
         return ENDS[text]
     if not text[:1].isdigit():
         message = f'"{text}" is no step of a ladder: it is  shadow,  a share, or  live'
-        raise Misread("P134", message, at, at + len(text), cure="write it as  now: shadow")
+        near = meaning(text, STEPS, ENDS) or only_cure(text, ENDS) or as_share(text)
+        first = next((word for word in text.split() if word in ENDS), "shadow")
+        under = asked(near) if near else f"write below it  now: {first}"
+        raise Misread("P134", message, at, at + len(text), under=under)
     share = read_share(text, at)
     if share in (SHADOW, LIVE) or share > LIVE or not text.endswith("%"):
         message = "a share of a ladder lies between 0% and 100%"

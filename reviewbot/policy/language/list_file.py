@@ -35,6 +35,7 @@ _CALLED = {",": "comma", ";": "semicolon", "\t": "tab"}
 _ID, _NOTE, _UNTIL = LIST_ENTRY.keys
 _FOR = {_NOTE: "what readers should know", _UNTIL: "the last day of an entry"}
 _MOST_SHOWN = 12
+_QUOTES = "“”„‟«»‘’‚'`"
 
 
 class WantedRows(NamedTuple):
@@ -237,6 +238,9 @@ class ListSheet:
     def _hides(self, cell: SheetCell) -> bool:
         """Refuse a value that looks like another: nothing would ever be found under what is seen."""
         at = first_unseen(cell.text)
+        if at is None and (spoilt := _spoilt(cell.text)) is not None:
+            self._add("P129", cell.span, *spoilt)
+            return True
         if at is None:
             return False
         line, start = cell.span.line - 1, cell.span.column - 1
@@ -326,6 +330,21 @@ class ListSheet:
         self.reading.add(
             code, span, message, severity=severity, cure=cure, under=under, path=self.path
         )
+
+
+def _spoilt(text: str) -> tuple[str, str] | None:
+    """What a spreadsheet or a word processor made of a value, and what to do; None where it is as typed."""
+    if shape(rf"[{_QUOTES}].*[{_QUOTES}]|'[^']+").fullmatch(text):
+        return "these quotes would be part of the value", f"write  {text.strip(_QUOTES)}"
+    if shape(r"\d[.,]\d+E[+]?\d+").fullmatch(text):
+        cure = "in the spreadsheet make the column text, type the value again, and save it again"
+        return "the spreadsheet has shortened this number, so its last digits are lost", cure
+    if shape(r"#(?:N/A|NV|(?:REF|BEZUG|VALUE|WERT|DIV/0|NUM|ZAHL|NULL)!|NAME\?)").fullmatch(text):
+        return (
+            "this is an error of the spreadsheet, not a value",
+            "type the value there, or delete it",
+        )
+    return None
 
 
 def _separators(header: str) -> str:

@@ -17,6 +17,10 @@ from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.spoken import by_the_clock
 from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.notations import (
+    DATE_WORDS,
+    MONEY_WORDS,
+    SHARE_WORDS,
+    TIME_WORDS,
     as_count,
     as_duration,
     as_money,
@@ -44,7 +48,7 @@ from reviewbot.policy.operators.phrases import (
     is_nothing,
 )
 from reviewbot.policy.operators.words import well_spelt
-from reviewbot.policy.text_forms import nearest, only_cure, shape
+from reviewbot.policy.text_forms import nearest, only_cure, shape, spelt
 
 _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.COUNT: as_count,
@@ -58,7 +62,19 @@ _TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
 _ALL = "all,any,every,everything,both,alle,jede,jeder,beliebig,egal,beide,*"
 _KNOWN = "exists,present,set,given,available,there,filled,filled in,vorhanden,gesetzt,existiert"
-_COMPARING = ("at least", "at most", "more than", "less than", "between", "before", "after")
+_UNITS: dict[FactType, tuple[str, ...]] = {
+    FactType.SCORE: SHARE_WORDS,
+    FactType.MONEY: MONEY_WORDS,
+    FactType.SHARE: SHARE_WORDS,
+    FactType.DURATION: TIME_WORDS,
+    FactType.MOMENT: DATE_WORDS,
+}
+_WORDS = tuple(
+    ",".join(
+        (*COMPARISONS, *COMPARISONS.values(), *BEHIND.values(), IS, NOT, "between,zwischen,and,und")
+    ).split(",")
+)
+"""The words of a test, and those of its values by type: one that is spelt wrong is looked for among them."""
 _NEAR_SCORE = Decimal("0.05")
 _JOINTS = (
     " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,| / | & | or "
@@ -82,7 +98,7 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
         return Meant("", why=why, cure=f"write  {ago}")
     asked = _Asked(reading, fact)
     tidy = bare(plain(text)) if fact.type is not FactType.TEXT else plain(text)
-    meant = asked.text(well_spelt(tidy)) if fact.type is FactType.TEXT else asked.typed(tidy)
+    meant = asked.text(well_spelt(tidy)) if fact.type is FactType.TEXT else asked.spelt(tidy)
     if isinstance(meant, Meant):
         return meant
     if meant is None or meant == text or not all(map(asked.is_test, meant.split("  or  "))):
@@ -141,6 +157,15 @@ class _Asked(AskedText):
             return "known"
         return "known" if text.casefold() in _KNOWN.split(",") else None
 
+    def spelt(self, text: str) -> str | None:
+        """Read a test of anything but a text, also with words that are spelt wrong."""
+        if (as_it_stands := self.typed(text)) is not None:
+            return as_it_stands
+        words = (*_WORDS, *_UNITS.get(self.fact.type, ()))
+        meant, sure = spelt(text, words, self.typed)
+        self.sure, self.why = self.sure and sure, "a word of this test is spelt wrong"
+        return "  or  ".join(meant) or None
+
     def typed(self, text: str, depth: int = 0) -> str | None:
         """Read a test of anything but a text."""
         if depth > 4 or not text:
@@ -162,22 +187,11 @@ class _Asked(AskedText):
             self._is_so,
             lambda text, _: self.value(text),
             lambda text, _: self._several(text),
-            self._misspelt,
         )
         for read in ways:
             if fact_test := read(text, depth):
                 return fact_test
             self.sure, self.why = sure, why  # what was no way to read it says nothing
-        return None
-
-    def _misspelt(self, text: str, depth: int) -> str | None:
-        """`at leats 1`, `betwen 1 and 5`: the words that are nearest to those of a test."""
-        words = text.split(" ")
-        for many in (1, 2):
-            start = " ".join(words[:many])
-            near = only_cure(start, _COMPARING) if len(words) > many else None
-            if near is not None and near != start.casefold():
-                return self.typed(f"{near} {' '.join(words[many:])}", depth + 1)
         return None
 
     def _negated(self, text: str, depth: int) -> str | None:
@@ -320,6 +334,8 @@ class _Asked(AskedText):
         inner = text.removeprefix("[").removesuffix("]").strip()
         joints = f"{SEVERAL}|/" if self.fact.type is FactType.CHOICE else SEVERAL
         pieces = [piece for piece in shape(joints).split(inner) if piece]
+        if set(inner.split(" ")) <= set(self.fact.values):
+            pieces = inner.split(" ")
         values, turned = [], 0
         for piece in pieces if 1 < len(pieces) <= 50 else ():
             tidy = bare(piece.strip())

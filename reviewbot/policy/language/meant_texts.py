@@ -19,7 +19,7 @@ from reviewbot.policy.operators.phrases import (
     is_size,
     second_test,
 )
-from reviewbot.policy.text_forms import fold, nearest, only_cure, shape
+from reviewbot.policy.text_forms import asked, fold, nearest, only_cure, shape
 from reviewbot.policy.values import Misread
 
 SEVERAL = " [+] | or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
@@ -44,6 +44,11 @@ class Meant(NamedTuple):
     sure: bool = True
     why: str | None = None
     cure: str | None = None
+
+    @property
+    def hint(self) -> str | None:
+        """How it stands beside the caret."""
+        return (f"write  {self.text}" if self.sure else asked(self.text)) if self.text else None
 
 
 class AskedText:

@@ -25,12 +25,7 @@ from reviewbot.policy.language.conditions import read_conditions, read_patterns
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
 from reviewbot.policy.language.grammar import APPLIES_TO, DECLARED, PAUSED, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
-from reviewbot.policy.language.reader import (
-    MappingReader,
-    Reading,
-    TooManyFindings,
-    first_line,
-)
+from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
 from reviewbot.policy.language.reasons import read_reasons
 from reviewbot.policy.language.rules import read_rules, rule_names
 from reviewbot.policy.language.schedule import read_hours
@@ -96,10 +91,7 @@ def parse_policy(
 
 
 def _parsed(
-    document: YamlDocument,
-    files: ListFiles,
-    tests: tuple[str, bytes] | None,
-    today: date | None,
+    document: YamlDocument, files: ListFiles, tests: tuple[str, bytes] | None, today: date | None
 ) -> Parsed:
     """Read the policy that a document holds."""
     path = document.path

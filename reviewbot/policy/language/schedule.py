@@ -9,7 +9,13 @@ from msgspec.structs import replace
 from reviewbot.policy.language.declared import declared_name, unknown
 from reviewbot.policy.language.grammar import HOURS
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
-from reviewbot.policy.language.spoken import STARTS, as_moment, is_clock, moment_inside
+from reviewbot.policy.language.spoken import (
+    MOMENT_WORDS,
+    STARTS,
+    as_moment,
+    is_clock,
+    moment_inside,
+)
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import (
     BeforeDeadline,
@@ -21,8 +27,8 @@ from reviewbot.policy.model import (
     Reminder,
     WhenOpens,
 )
-from reviewbot.policy.notations import as_dates, as_days, as_duration, as_hours, plain
-from reviewbot.policy.text_forms import asked, did_you_mean, listed, only_cure, shape
+from reviewbot.policy.notations import HOURS_WORDS, as_dates, as_days, as_duration, as_hours, plain
+from reviewbot.policy.text_forms import asked, listed, shape, spelt
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -31,10 +37,7 @@ _ALL_DAY = 24 * 60
 WINDOW = 72 * 3600
 """How long silence takes to pay, in seconds."""
 
-_NEARLY_STARTS = "after confirmation|after confirm|from confirmed|after first sight|after seen"
-
 _END = "before deadline"
-_NEARLY_ENDS = "before the deadline|before end|to deadline|until deadline|before dedline"
 
 
 def read_hours(reading: Reading, tree: Tree | None) -> tuple[Hours, ...]:
@@ -91,7 +94,8 @@ def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
         )
         reading.add("P128", scalar, message, cure=cure)
         return
-    meant = as_hours(scalar.value) or _with_a_break(scalar.value)
+    found, sure = spelt(scalar.value, HOURS_WORDS, as_hours)
+    meant = "  or  ".join(found) or _with_a_break(scalar.value)
     if meant is None or meant == scalar.value:
         reading.misread(scalar, misread)
         return
@@ -99,7 +103,9 @@ def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     timed = any(char.isdigit() for char in scalar.value)
     message = misread.message if timed else f'"{scalar.value}" has no times'
     under = f"write  {meant}" if timed else f"for whole days write  {meant}"
-    reading.add(misread.code, place, message, under=under, whole=(scalar, meant) if timed else None)
+    whole = (scalar, meant) if timed and sure else None
+    under = under if sure else asked(meant)
+    reading.add(misread.code, place, message, under=under, whole=whole)
 
 
 def _with_a_break(text: str) -> str | None:
@@ -114,9 +120,7 @@ def _with_a_break(text: str) -> str | None:
 
 def _refuse_weekdays(reading: Reading, scalar: Scalar, off: str, *, has_open: bool) -> None:
     """Days of the week under `closed:`, which takes dates: they are left out of `open:`."""
-    closed = _days(off)
-    days = ",".join(day for number, day in enumerate(DAYS) if number not in closed)
-    days = {"mon,tue,wed,thu,fri": "mon-fri", "mon,tue,wed,thu,fri,sat": "mon-sat"}.get(days, days)
+    days = as_days(f"mon-sun except {off}") or "mon-fri"
     message = "closed:  takes dates; days of the week are left out of  open:"
     under = f"leave {off} out of  open:" if has_open else f"write  open: {days} 00:00-24:00"
     reading.add("P127", scalar, message, under=under)
@@ -143,7 +147,7 @@ def _open_range(scalar: Scalar) -> OpenRange:
     times_at = len(text) - len(times)
     if " - " in text:
         message = "hours are written without spaces around the -"
-        raise _bad_hours(message, 0, text, better=text.replace(" - ", "-"))
+        raise _bad_hours(message, 0, text)
     start_text, dash, end_text = times.partition("-")
     if not dash or ":" not in times:
         raise _no_hours(text, times, times_at)
@@ -164,23 +168,16 @@ def _open_range(scalar: Scalar) -> OpenRange:
 def _no_hours(text: str, times: str, at: int) -> Misread:
     folded = times.casefold()
     if "am" in folded or "pm" in folded:
-        cure = "write it as  09:00-18:00"
-        return _bad_hours("times are written with 24 hours", at, times, cure)
-    pieces = times.split("-")
-    if len(pieces) == 2 and all(piece.isdecimal() and int(piece[:3]) <= 24 for piece in pieces):
-        written = "-".join(f"{int(piece):02d}:00" for piece in pieces)
-        return _bad_hours("times are written with their minutes", at, times, better=written)
+        return _bad_hours("times are written with 24 hours", at, times, "write it as  09:00-18:00")
+    if times.replace("-", "").isdecimal():
+        return _bad_hours("times are written with their minutes", at, times)
     cure = "write them as  mon-fri 09:00-18:00"
     return _bad_hours(f'"{text}" are no hours', 0, text, cure)
 
 
-def _bad_hours(
-    message: str, at: int, words: str, cure: str | None = None, better: str | None = None
-) -> Misread:
-    """Words at `at` that are no hours; `better` is what to write in their place."""
-    under = None if better is None else f"write  {better}"
-    end = at + max(1, len(words))
-    return Misread("P128", message, at, end, under=under, cure=cure, replacement=better)
+def _bad_hours(message: str, at: int, words: str, cure: str | None = None) -> Misread:
+    """Words at `at` that are no hours."""
+    return Misread("P128", message, at, at + max(1, len(words)), cure=cure)
 
 
 def _minutes(text: str, at: int) -> int:
@@ -211,10 +208,7 @@ def _day(word: str, at: int) -> int:
     folded = word.casefold()
     if folded in DAYS:
         return DAYS.index(folded)
-    better = as_days(word) or only_cure(word, DAYS)
-    wrong = _bad_hours(f'"{word}" is not a day', at, word, f"days are {', '.join(DAYS)}", better)
-    wrong.under = wrong.under or did_you_mean(word, DAYS)
-    raise wrong
+    raise _bad_hours(f'"{word}" is not a day', at, word, f"days are {', '.join(DAYS)}")
 
 
 # Moments ---------------------------------------------------------------------------------------
@@ -238,7 +232,9 @@ def read_moment_text(reading: Reading, scalar: Scalar) -> Moment | None:
 def _misread_moment(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     """Report what is no moment, with the one that was meant."""
     start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
-    meant = as_moment(scalar.value, start, calendars)
+    words = (*MOMENT_WORDS, *calendars)
+    found, sure = spelt(scalar.value, words, lambda said: as_moment(said, start, calendars))
+    meant = found[0] if found else None
     if misread.code in ("P115", "P117") or meant == scalar.value:
         meant = None
     if meant is not None and not _is_moment(reading, scalar, meant):
@@ -256,7 +252,8 @@ def _misread_moment(reading: Reading, scalar: Scalar, misread: Misread) -> None:
         message = f'"{scalar.value}" is too late: at the deadline silence has paid'
         reading.add(misread.code, place, message, under=f"did you mean  {meant}  ?")
         return
-    reading.add(misread.code, place, message, under=f"write  {meant}", whole=(scalar, meant))
+    under, whole = (f"write  {meant}", (scalar, meant)) if sure else (asked(meant), None)
+    reading.add(misread.code, place, message, under=under, whole=whole)
 
 
 def _is_moment(reading: Reading, scalar: Scalar, text: str) -> bool:
@@ -329,7 +326,8 @@ def _moment(reading: Reading, scalar: Scalar) -> Moment:
     for other in STARTS.values():
         if other != start and text.endswith(other):
             message = f"reviews of {reading.review} know no  {other}"
-            raise _bad_moment(message, text, other, better=start, code="P116")
+            at, end = len(text) - len(other), len(text)
+            raise Misread("P116", message, at, end, under=f"write  {start}", replacement=start)
     if text == start.removeprefix("after "):
         return FromConfirmed(seconds=0.0, text=text, span=span)
     if text.endswith(f" {start}"):
@@ -360,7 +358,6 @@ def _when_opens(reading: Reading, scalar: Scalar) -> WhenOpens:
         unknown("calendar", name),
         at,
         at + len(name) if name else len(text),
-        under=did_you_mean(name, names),
         cure=f"hours:  declares {listed(names, 'and')}" if names else "declare it under  hours:",
     )
 
@@ -375,28 +372,16 @@ def _length(text: str, tail: str) -> float:
 
 
 def _no_moment(text: str, start: str, reading: Reading) -> Misread:
-    nearly = dict.fromkeys(_NEARLY_STARTS.split("|"), start)
-    nearly |= dict.fromkeys(_NEARLY_ENDS.split("|"), _END)
-    for wrong, better in nearly.items():
-        if text.endswith(f" {wrong}"):
-            return _bad_moment(f'"{wrong}" is not how a moment is written', text, wrong, better)
     try:
         read_duration(text, 0)
     except Misread:
         names = reading.declared.get("calendar", ())
         example = f"when {names[0]} opens" if names else "2026-12-01 09:00"
-        under = did_you_mean(text.lstrip("0123456789hmds "), (start, _END))
         cure = f"moments are written as  6h {_END},  24h {start}  or  {example}"
         message = f'"{text}" is not a moment'
         if is_clock(text):
             message = f"{message}: it counts from the review, not by the clock"
-        return Misread("P114", message, 0, len(text), under=under, cure=cure)
+        return Misread("P114", message, 0, len(text), cure=cure)
     message = f'"{text}" is a length of time, and a moment is wanted'
     under = f"write  {text} {start}  or  {text} {_END}"
     return Misread("P114", message, 0, len(text), under=under)
-
-
-def _bad_moment(message: str, text: str, end: str, better: str, code: str = "P114") -> Misread:
-    """A moment whose last words are not the right ones."""
-    at, under = len(text) - len(end), f"write  {better}"
-    return Misread(code, message, at, len(text), under=under, replacement=better)

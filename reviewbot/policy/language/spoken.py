@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from reviewbot.policy.notations import (
+    MONEY_WORDS,
+    TIME_WORDS,
     as_clock,
     as_count,
     as_duration,
@@ -26,6 +28,8 @@ STARTS = {"comments": "after confirmed", "accounts": "after first seen"}
 _ENDS = r"(?:deadline|end|expiry|due|payout|payment|limit|timeout|frist|ende|ablauf|schluss|it expires|it ends|silence)"
 _BEFORE = r"(?:before|bevor|prior to|ahead of|until|till|to|bis|vor|left|remaining|in advance)"
 _AFTER = r"(?:after|since|from|nach|seit|ab|later than|past)"
+_PLACES = ("before deadline", "when", "once", "opens", "öffnet", "bestätigung", "confirmation")
+_OF_CAPS = "per pro je each every for account accounts konto decisions after nach percent prozent"
 _PERIODS = {
     "hour": "hour hours h hourly stunde stunden stündlich std 1h 60m",
     "calendar day": "kalendertag",
@@ -35,6 +39,10 @@ _PERIODS = {
     "minute": "minute minutes min minutely",
 }
 _PERIOD_OF = {word: period for period, words in _PERIODS.items() for word in words.split()}
+_WORDS = (*_ENDS[3:-1].split("|"), *_BEFORE[3:-1].split("|"), *_AFTER[3:-1].split("|"))
+MOMENT_WORDS = (*TIME_WORDS, *_WORDS, *" ".join(STARTS.values()).split(" "), *_PLACES)
+CAP_WORDS = (*MONEY_WORDS, *_PERIOD_OF, *COMPARISONS["at most"].split(","), *_OF_CAPS.split())
+"""Words of a moment and of a cap: one that is spelt wrong is looked for among them."""
 
 
 def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
@@ -124,7 +132,9 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     if ends := shape(r"(?:between |from )?[\d.,]+ ?(?:-|to|and|bis|und) ?(\d.*)").fullmatch(said):
         said, sure = ends.group(1), False
     said, period = _period(said)
-    if kind == "any" and shape(r".*(?:\$|usd|dollar|cent|¢|ct\b).*").fullmatch(said):
+    if kind == "any" and shape(r".*(?:\$|usd|dollar|cent|¢|ct\b|€|eur|£|gbp|chf).*").fullmatch(
+        said
+    ):
         kind = "money"
     amount = {"money": as_money, "share": as_share}.get(kind, as_count)(said)
     if amount is None:

@@ -177,6 +177,20 @@ comments_scraped: comments, kommentare, comments read
 now: time, current time, date, today, heute, jetzt, zeit, uhrzeit, clock
 """)
 
+FORMS = _table("""
+date: datum, day, tag, short date, long date, datum kurz
+time: uhrzeit, zeit, hour, clock, uhr
+date and time: datetime, datum und uhrzeit, datum und zeit, timestamp, zeitpunkt, date time, full
+date iso: iso, iso date, iso datum, iso 8601
+times: mal, x, count, anzahl
+money: geld, betrag, usd, currency, dollar, währung, amount
+""")
+
+STEPS = _table("""
+shadow: pilot, test, testing, probe, probeweise, dry run, off, draft, silent, schatten, entwurf, beta, none
+live: on, full, fully, all, everything, prod, production, an, aktiv, active, echt, everyone, alle, rollout
+""")
+
 VALUES = _table("""
 couldnt_verify: not found, nicht gefunden, not there, missing, fehlt, absent, unverified, unverifiziert, could not verify, cannot verify, cant verify, nothing found, nicht da, not visible, nicht verifiziert, no match, comment missing, kommentar fehlt, comment not found, unverifiable
 wrong_text: different text, text differs, changed text, other text, wrong comment, text wrong, anderer text, falscher text, text falsch, text weicht ab, text mismatch, abweichender text, bad text

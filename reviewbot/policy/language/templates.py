@@ -7,10 +7,11 @@ from typing import Literal
 from reviewbot.policy.catalog import Fact, FactType, described
 from reviewbot.policy.language.hints import refuse_fact
 from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.synonyms import FORMS, meaning
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.locales import locale_named, locale_names
 from reviewbot.policy.model import Placeholder, Template
-from reviewbot.policy.text_forms import did_you_mean, listed, only_cure
+from reviewbot.policy.text_forms import asked, did_you_mean, listed, nearest, only_cure
 
 LONGEST = 500
 """The length of a dispute's reason, in characters, as the API states it."""
@@ -213,8 +214,7 @@ def _format_by_letters(form: str) -> str | None:
     if not letters or not letters <= set("DdMmYyJjTtHhSsAaPp"):
         return None
     day, clock = letters & set("DdYyTtJj"), letters & set("HhSs")
-    meant = "date and time" if day and clock else "date" if day else "time"
-    return f"did you mean  {meant}  ?"
+    return "date and time" if day and clock else "date" if day else "time"
 
 
 def _format(
@@ -226,13 +226,17 @@ def _format(
     word, number = (word, number.strip()) if word == "first" else (" ".join(form.split()), "")
     known = next((name for name in FORMATS if name == word), None)
     if known is None:
+        plain_forms = [name for name in FORMATS if name != "first"]
+        sure = only_cure(form, plain_forms)
+        near = sure or meaning(form, FORMS, FORMATS) or _format_by_letters(form)
+        near = near or next(iter(nearest(form, FORMATS)), None)
         reading.add(
             "P026",
             place,
             f'there is no format "{form}"',
-            under=did_you_mean(form, FORMATS) or _format_by_letters(form),
-            cure=f"formats are {listed([*(name for name in FORMATS if name != 'first'), 'first 60'], 'and')}",
-            replacement=only_cure(form, (name for name in FORMATS if name != "first")),
+            under=asked(f"{{{fact.name}, {near}}}") if near else None,
+            cure=f"formats are {listed([*plain_forms, 'first 60'], 'and')}",
+            replacement=sure,
         )
         return None
     if fact.type not in FORMATS[known]:

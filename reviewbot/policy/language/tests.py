@@ -23,8 +23,9 @@ from reviewbot.policy.language.schedule import (
 )
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load_yaml
 from reviewbot.policy.model import WHY_NOT, Expectation, PolicyTest
+from reviewbot.policy.notations import as_count
 from reviewbot.policy.operators import operator_of, read_literal
-from reviewbot.policy.text_forms import listed
+from reviewbot.policy.text_forms import asked, listed
 from reviewbot.policy.values import Misread
 
 _CLAIMS = (
@@ -219,7 +220,9 @@ def _plain_value(text: str, fact: Fact, zone: ZoneInfo) -> object:
         samples = listed(fact.values) or _SAMPLES.get(fact.type, "a text")
         message = "a test is given values, not tests of values"
         cure = f"write one value, as a task would have it: {samples}"
-        raise Misread("P137", message, 0, len(words), cure=cure)
+        own = text[len(words) :].strip(" []").replace(",", " and ").split(" and ")[0]
+        under = asked(own) if own and words != "not" and as_count(own) else None
+        raise Misread("P137", message, 0, len(words), under=under, cure=None if under else cure)
     value = read_literal(text, fact, zone)
     if fact.type in (FactType.SCORE, FactType.SHARE) and _is_beyond(value, (0.0, 1.0)):
         within = f"{float(text) / 100:g}" if _is_beyond(value, (None, 100.0)) is False else None

@@ -8,22 +8,10 @@ from reviewbot.policy.notations import is_expression
 from reviewbot.policy.text_forms import shape
 
 COMPARISONS = {
-    "at least": ">=,=>,≥,⩾,min.,mind.,gte,at least,at the least,not lower than,not smaller than,no lower than,"
-    "upwards of,starting from,starting with,nicht kleiner als,atleast,al least,a minimum of,minimum of,minimum,min,no less"
-    " than,not less than,no fewer than,not fewer than,not below,not under,from,starting at,mindestens,"
-    "wenigstens,ab,nicht weniger als,nicht unter,greater than or equal to,more than or equal to,greater"
-    " or equal to,greater or equal,größer gleich,größer oder gleich,since,seit",
-    "at most": "<=,=<,≤,⩽,max.,lte,at most,at the most,not higher than,not greater than,no higher than,"
-    "not exceeding,capped at,nicht größer als,atmost,a maximum of,maximum of,maximum,max,no more than,not more"
-    " than,not above,not over,up to,till,until,höchstens,maximal,bis zu,bis,nicht mehr als,nicht über,"
-    "less than or equal to,less or equal to,less or equal,kleiner gleich,kleiner oder gleich",
-    "more than": ">,gt,in excess of,better than,beyond,more expensive than,pricier than,worth more than,"
-    "teurer als,besser als,more than,more then,more,greater than,greater then,greater,bigger than,bigger,larger"
-    " than,larger,higher than,higher,above,over,exceeds,exceeding,older than,longer than,mehr als,größer"
-    " als,größer,über,höher als,älter als,länger als,later than",
-    "less than": "<,lt,cheaper than,cheaper,worse than,short of,worth less than,billiger als,günstiger als,less than,less then,less,fewer than,fewer,smaller than,smaller,lower than,lower,below,"
-    "under,beneath,younger than,shorter than,weniger als,kleiner als,kleiner,unter,niedriger als,geringer"
-    " als,jünger als,earlier than",
+    "at least": ">=,=>,≥,⩾,min.,mind.,gte,at least,at the least,not lower than,not smaller than,no lower than,upwards of,starting from,starting with,nicht kleiner als,atleast,al least,a minimum of,minimum of,minimum,min,no less than,not less than,no fewer than,not fewer than,not below,not under,from,starting at,mindestens,wenigstens,ab,nicht weniger als,nicht unter,greater than or equal to,more than or equal to,greater or equal to,greater or equal,größer gleich,größer oder gleich,since,seit",
+    "at most": "<=,=<,≤,⩽,max.,lte,at most,at the most,not higher than,not greater than,no higher than,not exceeding,capped at,nicht größer als,atmost,a maximum of,maximum of,maximum,max,no more than,not more than,not above,not over,up to,till,until,höchstens,maximal,bis zu,bis,nicht mehr als,nicht über,less than or equal to,less or equal to,less or equal,kleiner gleich,kleiner oder gleich",
+    "more than": ">,gt,in excess of,better than,beyond,more expensive than,pricier than,worth more than,teurer als,besser als,more than,more then,more,greater than,greater then,greater,bigger than,bigger,larger than,larger,higher than,higher,above,over,exceeds,exceeding,older than,longer than,mehr als,größer als,größer,über,höher als,älter als,länger als,later than",
+    "less than": "<,lt,cheaper than,cheaper,worse than,short of,worth less than,billiger als,günstiger als,less than,less then,less,fewer than,fewer,smaller than,smaller,lower than,lower,below,under,beneath,younger than,shorter than,weniger als,kleiner als,kleiner,unter,niedriger als,geringer als,jünger als,earlier than",
     "before": "before,prior to,vor",
     "after": "after,nach",
 }
@@ -34,37 +22,19 @@ OPPOSITES = {
     "at most": "more than",
 }
 BEHIND = {
-    "at least": "at least,at minimum,or more,and more,or above,or higher,and above,and up,or greater,or over,oder mehr,und"
-    " mehr,oder höher,aufwärts,plus,+,minimum,mindestens",
-    "at most": "at most,at maximum,or less,or fewer,or below,or lower,and below,and less,or under,oder weniger,und weniger,"
-    "oder niedriger,maximum,höchstens",
+    "at least": "at least,at minimum,or more,and more,or above,or higher,and above,and up,or greater,or over,oder mehr,und mehr,oder höher,aufwärts,plus,+,minimum,mindestens",
+    "at most": "at most,at maximum,or less,or fewer,or below,or lower,and below,and less,or under,oder weniger,und weniger,oder niedriger,maximum,höchstens",
 }
 """Comparisons that stand behind their value."""
 
-NOT = (
-    "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,"
-    "nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,"
-    "ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,"
-    "anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,"
-    "besides"
-)
-IS = (
-    "is equal to,equal to,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,"
-    "should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
-)
+NOT = "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,besides"
+IS = "is equal to,equal to,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
 TEXTS = {
-    "contains": "contains,contain,containing,includes,include,including,does contain,contains the word,"
-    "contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,"
-    "with,mit,like",
-    "starts with": "starts with,start with,starting with,startswith,starts,begins with,begin with,beginning"
-    " with,begins,beginnt mit,fängt an mit",
+    "contains": "contains,contain,containing,includes,include,including,does contain,contains the word,contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,with,mit,like",
+    "starts with": "starts with,start with,starting with,startswith,starts,begins with,begin with,beginning with,begins,beginnt mit,fängt an mit",
     "ends with": "ends with,end with,ending with,endswith,ends in,ends,endet mit,endet auf,hört auf mit",
-    "matches pattern": "matches pattern,matches the pattern,match pattern,matches,match,matching,passt auf,"
-    "entspricht,regex,pattern",
-    "in list": "in list,in the list,in the list of,on list,on the list,on the list of,in lists,in liste,in"
-    " der liste,auf der liste,auf liste,steht auf der liste,within list,inside list,from list,from the"
-    " list,listed in,listed on,member of,part of,one of list,one of the list,any of list,list,liste,lists,"
-    "in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
+    "matches pattern": "matches pattern,matches the pattern,match pattern,matches,match,matching,passt auf,entspricht,regex,pattern",
+    "in list": "in list,in the list,in the list of,on list,on the list,on the list of,in lists,in liste,in der liste,auf der liste,auf liste,steht auf der liste,within list,inside list,from list,from the list,listed in,listed on,member of,part of,one of list,one of the list,any of list,list,liste,lists,in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
 }
 ABOUT = "about,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
 SOME = "yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
@@ -72,23 +42,18 @@ SOME = "yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or mor
 IN_HOURS = "in hours,during hours,during,within,inside,while,in the hours,in,on,innerhalb von,innerhalb,während,zu"
 """For the hours of the policy, asked of a moment."""
 NOT_TEXTS = {
-    "contains": "does not contain,doesn't contain,not contain,do not contain,enthält nicht,enthält kein,"
-    "excludes,excluding,doesn't include,does not include,without,ohne",
+    "contains": "does not contain,doesn't contain,not contain,do not contain,enthält nicht,enthält kein,excludes,excluding,doesn't include,does not include,without,ohne",
     "starts with": "does not start with,doesn't start with,beginnt nicht mit",
     "ends with": "does not end with,doesn't end with,endet nicht mit",
     "matches pattern": "does not match pattern,does not match,doesn't match",
-    "in list": "not in list,not on list,nicht in liste,nicht auf der liste,nicht in der liste,nicht auf,"
-    "nicht in,not in the list,not on the list,outside list,outside,not in,not on",
+    "in list": "not in list,not on list,nicht in liste,nicht auf der liste,nicht in der liste,nicht auf,nicht in,not in the list,not on the list,outside list,outside,not in,not on",
 }
 _NOTHING = (
     "null,none,nil,empty,missing,undefined,n/a,leer,fehlt,unbekannt,nichts,blank,nothing,~,?,na,nan"
 )
 """What others write where there is no value."""
 
-_FREE = (
-    "with,mit,like,from,has,having,holds,no,without,ohne,pattern,regex,part,starts,ends,begins,match,"
-    "matching"
-)
+_FREE = "with,mit,like,from,has,having,holds,no,without,ohne,pattern,regex,part,starts,ends,begins,match,matching"
 """Words with which a text may well begin that is meant as it stands."""
 
 
@@ -134,22 +99,8 @@ def _longest_first(table: str | tuple[tuple[str, str], ...]) -> tuple[tuple[str,
     return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
 
 
-_JOINTS = (
-    " + ",
-    " or ",
-    " oder ",
-    " and ",
-    " und ",
-    " list ",
-    " | ",
-    "||",
-    "&&",
-    ",",
-    '"',
-    "“",
-    "„",
-    "”",
-)
+_JOINTS = ' + ~ or ~ oder ~ and ~ und ~ list ~ | ~||~&&~,~"~“~„~”'
+"""What joins several values, apart by ~."""
 _FILES = (".csv", ".xlsx", ".xls", ".txt")
 
 
@@ -170,7 +121,7 @@ def swallowed(text: str) -> str | None:
     if is_size(text):
         return text
     folded = text.casefold()
-    joint = next((joint for joint in _JOINTS if joint in folded), None)
+    joint = next((joint for joint in _JOINTS.split("~") if joint in folded), None)
     if joint is not None:
         return joint.strip()
     return folded[folded.rindex(".") :] if folded.endswith(_FILES) else _wild(text)

@@ -18,7 +18,7 @@ from reviewbot.policy.operators.phrases import (
 )
 from reviewbot.policy.operators.range import WORDS as OF_RANGES
 from reviewbot.policy.operators.text import WORDS as OF_TEXTS
-from reviewbot.policy.text_forms import did_you_mean, only_cure
+from reviewbot.policy.text_forms import only_cure
 from reviewbot.policy.values import Misread
 
 OPERATORS: tuple[Operator, ...] = (*OF_RANGES, *OF_TEXTS, *OF_NAMES, *OF_THE_UNKNOWN)
@@ -60,7 +60,6 @@ def refuse_near_words(text: str, fact: Fact, at: int) -> None:
         raise Misread("P112", message, at, at + len(text), write="unknown", cure=itself)
     if not is_text:
         _refuse_other_words(text, fact, at)
-        _refuse_mistyped_words(text, at)
     elif odd := swallowed(plain(text)):
         message = f'"{text}" looks like a test of values and is none: all of it would be one text'
         start = at + max(0, folded.find(odd.casefold()))
@@ -95,19 +94,3 @@ def well_spelt(text: str) -> str:
         if len(words) > length and only_cure(" ".join(words[:length]), (operator,)):
             return " ".join((operator, *words[length:]))
     return text
-
-
-def _refuse_mistyped_words(text: str, at: int) -> None:
-    words = text.split(" ")
-    for operator in OPERATORS:
-        length = operator.words.count(" ") + 1
-        start = " ".join(words[:length])
-        if len(words) > length and did_you_mean(start, (operator.words,)):
-            raise Misread(
-                "P112",
-                f'there is no test "{start}"',
-                at,
-                at + len(start),
-                under=f"did you mean  {operator.words}  ?",
-                replacement=operator.words,
-            )
