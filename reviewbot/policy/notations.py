@@ -422,18 +422,9 @@ def as_hours(text: str) -> str | None:
         times = f"{at}-24:00" if word in ("from", "after", "since", "ab", "von") else f"00:00-{at}"
     elif found is not None:
         before, start, end, behind = found.groups()
-        if "m" in end and "m" not in start and "uhr" not in start:
-            start += "am"
-        begins, ends = as_clock(start), as_clock(end)
-        if begins is None or ends is None:
+        if (spoken := _times(start, end)) is None:
             return None
-        if (
-            "05:00" <= begins <= "12:00"
-            and ends < begins
-            and not shape(r".*[:.0mu].*").fullmatch(end)
-        ):
-            ends = as_clock(f"{end}pm")  # `9-5`
-        times = f"{begins}-{ends}"
+        times = spoken
     elif whole is not None:
         before, behind = whole.groups()
         times = "00:00-24:00"
@@ -444,6 +435,16 @@ def as_hours(text: str) -> str | None:
         return times
     named = as_days(days)
     return None if named is None else f"{named} {times}"
+
+
+def _times(start: str, end: str) -> str | None:
+    """From one time of day to another; `9-5` ends in the afternoon."""
+    if "m" in end and "m" not in start and "uhr" not in start:
+        start += "am"
+    begins, ends = as_clock(start), as_clock(end)
+    if begins and ends and max(ends, "05:00") < begins <= "12:00" and end.strip().isdigit():
+        ends = as_clock(f"{end}pm")
+    return f"{begins}-{ends}" if begins and ends else None
 
 
 def as_searched(text: str) -> tuple[str, ...]:

@@ -123,9 +123,7 @@ def refuse_action(
         message, under = more
     elif replacement is None and (meant := _meant_action(word, allowed)) is not None:
         under = f"did you mean  {meant}  ?"
-    named = [action for action in allowed if denied and under and action in under.split()]
-    cure = listed(f"{action} ({_EFFECTS[action]})" for action in named or allowed)
-    cure = cure if named else f"actions are {cure}"
+    cure = _effects(allowed, under if denied else None)
     if what == "if undecided:" and under == asked(Action.DISPUTE):
         names = reading.declared.get("reason", ())
         name = f"reason: {names[0]}" if len(names) == 1 else "reason:  with a name from  reasons:"
@@ -134,6 +132,13 @@ def refuse_action(
     elif under == asked(Action.WAIT):
         cure = f"a wait needs  until:  below it; {cure}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
+
+
+def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:
+    """What the actions do: those that a hint names, or all."""
+    named = [action for action in allowed if action in (hint or "").split()]
+    cure = listed(f"{action} ({_EFFECTS[action]})" for action in named or allowed)
+    return cure if named else f"actions are {cure}"
 
 
 def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:

@@ -217,6 +217,18 @@ def _format_by_letters(form: str) -> str | None:
     return "date and time" if day and clock else "date" if day else "time"
 
 
+def _refuse_format(reading: Reading, place: tuple[Scalar, int, int], fact: Fact, form: str) -> None:
+    """Report what is no format, with the one that was meant."""
+    others = [name for name in FORMATS if name != "first"]
+    sure = only_cure(form, others)
+    near = sure or meaning(form, FORMS, FORMATS) or _format_by_letters(form)
+    near = near or next(iter(nearest(form, FORMATS)), None)
+    under = asked(f"{{{fact.name}, {near}}}") if near else None
+    cure = f"formats are {listed([*others, 'first 60'], 'and')}"
+    message = f'there is no format "{form}"'
+    reading.add("P026", place, message, under=under, cure=cure, replacement=sure)
+
+
 def _format(
     reading: Reading, scalar: Scalar, fact: Fact, form: str, at: int
 ) -> tuple[Format, int | None] | None:
@@ -226,18 +238,7 @@ def _format(
     word, number = (word, number.strip()) if word == "first" else (" ".join(form.split()), "")
     known = next((name for name in FORMATS if name == word), None)
     if known is None:
-        plain_forms = [name for name in FORMATS if name != "first"]
-        sure = only_cure(form, plain_forms)
-        near = sure or meaning(form, FORMS, FORMATS) or _format_by_letters(form)
-        near = near or next(iter(nearest(form, FORMATS)), None)
-        reading.add(
-            "P026",
-            place,
-            f'there is no format "{form}"',
-            under=asked(f"{{{fact.name}, {near}}}") if near else None,
-            cure=f"formats are {listed([*plain_forms, 'first 60'], 'and')}",
-            replacement=sure,
-        )
+        _refuse_format(reading, place, fact, form)
         return None
     if fact.type not in FORMATS[known]:
         fitting = ", ".join(name for name, types in FORMATS.items() if fact.type in types)
