@@ -170,8 +170,8 @@ class Known:
                     )
                 if sent.path in EVIDENCE and sent.task:
                     self._evidence[sent.task].append(Sight(sent.at, at, sent.who, None))
-            # A refused write leaves its task alone for a while, as one without an answer does.
-            refused = answer is not None and sent.method != "GET" and (answer.status or 0) >= 400
+            # What is refused leaves its task alone for a while, as what gets no answer does.
+            refused = answer is not None and (answer.status or 0) >= 400
             if sent.task and (answer is None or not answer.clear or refused):
                 self._failed[sent.task].append(sent.at)
 

@@ -912,6 +912,14 @@ def test_an_estimated_deadline_may_come_before_what_was_said(late: float, broken
     assert ("P10 screens" in found(lines)) is broken
 
 
+@pytest.mark.parametrize(("status", "broken"), [(200, True), (410, False)])
+def test_a_task_of_which_a_read_was_refused_is_left_alone(status: int, broken: bool) -> None:
+    """The pass after it does not try, so it could not decide."""
+    read = a_read(DEADLINE - 900, 9, "verifications", status=status)
+    only = Passed(at=DEADLINE - 595, who=1, began=DEADLINE - 600)
+    assert ("P10 silence" in found([HELD, *TOLD, *read, only, *silent()[2:]])) is broken
+
+
 @pytest.mark.parametrize(("skew", "broken"), [(30.0, True), (-1740.0, False)])
 def test_what_a_screen_said_may_come_as_late_as_the_clock_of_the_api(
     skew: float, broken: bool
