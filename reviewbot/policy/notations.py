@@ -6,7 +6,7 @@ taken as meant: a reader that refuses a text asks for what stands here to show i
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from html import unescape
 from unicodedata import category, digit
@@ -172,21 +172,18 @@ def as_score(text: str) -> str | None:
     return _tidy(value) if 0 <= value <= 1 else None
 
 
-_SHARES = {
-    word: share
-    for share, words in {
-        "50%": "half,half of them,a half,die hälfte,hälfte",
-        "25%": "a quarter,quarter,ein viertel",
-        "33%": "a third",
-        "100%": "all",
-    }.items()
-    for word in words.split(",")
-}
+_PARTS = dict.fromkeys(("half", "hälfte", "halb"), "50%") | dict.fromkeys(
+    ("third", "drittel"), "33%"
+)
+_PARTS |= dict.fromkeys(("quarter", "viertel"), "25%") | {"all": "100%"}
 
 
 def as_share(text: str) -> str | None:
     """A percentage with its sign, or a number from 0 to 1."""
-    text = _SHARES.get(bare(text).casefold(), text)
+    word = shape(r"(?:a |one |the |die |ein(?:e|es)? )?(\p{L}+)(?: of (?:them|all))?").fullmatch(
+        bare(text)
+    )
+    text = _PARTS.get(word.group(1).casefold(), text) if word else text
     text = f"{text[1:].strip()}%" if text.startswith("%") else text
     percent = as_percent(text)
     if percent is not None:
@@ -207,7 +204,9 @@ def as_share(text: str) -> str | None:
 def as_money(text: str) -> str | None:
     """`20 cents`, `$0.20`, `0,20 dollars` in USD; other currencies are none."""
     text = bare(text).casefold()
-    cents = shape(r"(.+?) ?(?:¢|c|ct|cts|cent|cents|us cents|usd cents|us-cent)").fullmatch(text)
+    cents = shape(
+        r"(.+?) ?(?:¢|c|ct|cts|cent|cents|us cents|usd cents?|us-cent|usd-cent)"
+    ).fullmatch(text)
     if cents is not None:
         number = as_number(cents.group(1))
         return None if number is None else f"{Decimal(number) / 100:.2f} USD"
@@ -218,6 +217,11 @@ def as_money(text: str) -> str | None:
         return None
     whole, dot, fraction = number.partition(".")
     return f"{whole}.{fraction:0<2} USD" if dot else f"{whole} USD"
+
+
+def in_dollars(text: str) -> str:
+    """Name the dollar in place of another currency: `20 Euro-Cent` as `20 usd-Cent`."""
+    return str(shape(r"€|£|\b(?:euros?|eur|pounds?|gbp|chf|francs?|franken)\b").sub("usd", text))
 
 
 def as_duration(text: str) -> str | None:
@@ -298,16 +302,36 @@ def as_dates(text: str) -> tuple[str, ...]:
         years = int(year) + (2000 if len(year) == 2 else 0)
         english = None if sign == "." else (years, int(first), int(second))
         return _days((years, int(second), int(first)), english)
-    month_first = shape(r"(\p{L}+)\.? (\d{1,2})(?:st|nd|rd|th|\.)?,? (\d{4})").fullmatch(text)
-    day_first = shape(r"(\d{1,2})(?:st|nd|rd|th|\.)?[ -]?(?:of )?(\p{L}+)\.?,?[ -]?(\d{4})")
-    found = day_first.fullmatch(text)
-    if month_first is not None:
-        name, day, year = month_first.groups()
-    elif found is not None:
-        day, name, year = found.groups()
-    else:
-        return ()
-    return _days((int(year), _MONTHS.get(name, 0), int(day)))
+    nth, named = r"(\d{1,2})(?:st|nd|rd|th|\.)?", r"(\p{L}+)\.?"
+    if found := shape(rf"{named} {nth},? (\d{{4}})").fullmatch(text):
+        return _days((int(found.group(3)), _MONTHS.get(found.group(1), 0), int(found.group(2))))
+    found = shape(rf"{nth}[ -]?(?:of )?{named},?[ -]?(\d{{4}})").fullmatch(text)
+    numbers = found and (int(found.group(3)), _MONTHS.get(found.group(2), 0), int(found.group(1)))
+    return _days(numbers) if numbers else ()
+
+
+_SEVERAL_DATES = r",? (?:and|und|&) |, ?|;| ?(?:\bto\b|\bbis\b|\bthrough\b|\buntil\b|--?|\.\.) "
+
+
+def as_several_dates(text: str) -> list[str]:
+    """The days of `24.12. and 25.12.2026`, `25 to 27 December 2026`; none where it is not several."""
+    pieces = [piece.strip(" .") for piece in shape(_SEVERAL_DATES).split(plain(text))]
+    tail = shape(r"\d+((?:.*?\D)??(\d{4})?)").fullmatch(pieces[-1])
+    tails = ("", f".{tail.group(2)}", tail.group(1)) if tail else ("",)
+    meant = [
+        next(filter(None, (as_dates(f"{piece}{end}") for end in tails)), ()) for piece in pieces
+    ]
+    days = [date.fromisoformat(each[0]) for each in meant if len(each) == 1]
+    apart = (days[-1] - days[0]).days if len(days) == len(pieces) > 1 else 0
+    joint = shape(_SEVERAL_DATES).search(plain(text))
+    if (
+        joint
+        and len(days) == 2
+        and apart < 32
+        and not shape(r"[,;]|.*(?:and|und|&) ").match(joint.group(0))
+    ):
+        days = [days[0] + timedelta(days=step) for step in range(apart + 1)]
+    return [day.isoformat() for day in days] if apart > 0 else []
 
 
 def _days(*dates: tuple[int, int, int] | None) -> tuple[str, ...]:
@@ -445,34 +469,6 @@ def _times(start: str, end: str) -> str | None:
     if begins and ends and max(ends, "05:00") < begins <= "12:00" and end.strip().isdigit():
         ends = as_clock(f"{end}pm")
     return f"{begins}-{ends}" if begins and ends else None
-
-
-def as_searched(text: str) -> tuple[str, ...]:
-    """`*promo*`, `%promo`, `/promo/i`, `^promo`, `.*(a|b).*` as tests of a text; none where it is no such form."""
-    framed = shape(r"/(.+)/[a-z]*").fullmatch(text)
-    inner = framed.group(1) if framed else text
-    is_regex = framed is not None or is_expression(text)
-    first, last = ("^", "$") if is_regex else ("*", "*")
-    inner = inner.replace("%", "*") if not is_regex else inner
-    at_start, at_end = inner.startswith(first) == is_regex, inner.endswith(last) == is_regex
-    if not is_regex and at_start and at_end:
-        return ()
-    pieces = shape(r"^(?:\(\?i\))?(?:\^|\.?[*+]|\()+|(?:\$|\.?[*+]|\))+$").sub("", inner).split("|")
-    if any(
-        not piece.strip() or shape(r".*[\[\]\\^$*+?(){}].*").fullmatch(piece) for piece in pieces
-    ):
-        return ()
-    words = {(True, False): "starts with ", (False, True): "ends with ", (True, True): ""}
-    return tuple(f"{words.get((at_start, at_end), 'contains ')}{piece.strip()}" for piece in pieces)
-
-
-def is_expression(text: str) -> bool:
-    """Whether a text is a regular expression, as other tools search by them."""
-    return bool(
-        shape(
-            r"/.+/[a-z]*|\^[\p{L}\p{N}(\[\\.].*|\([^()]+\|[^()]+\)|.*(?:\.[*+]|\\[dwsb]|\[[^\]]+\][*+{]|\(\?i\)).*"
-        ).fullmatch(text)
-    )
 
 
 def _tidy(number: Decimal) -> str:

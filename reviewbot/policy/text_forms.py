@@ -135,9 +135,7 @@ def meant_among(word: str, candidates: Iterable[str]) -> str | None:
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """Say the nearest valid names as a question; None when none is close."""
     near = nearest(word, candidates)
-    if not near:
-        return None
-    return f"did you mean  {'  or  '.join(near)}  ?"
+    return asked("  or  ".join(near)) if near else None
 
 
 _MOST_SPELLINGS = 9

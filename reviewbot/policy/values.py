@@ -22,6 +22,7 @@ from reviewbot.policy.notations import (
     as_share,
     as_when,
     as_yes_no,
+    in_dollars,
     plain,
 )
 from reviewbot.policy.text_forms import (
@@ -36,7 +37,6 @@ from reviewbot.policy.text_forms import (
 )
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_CURRENCY_SIGNS = "$€£"
 _LARGEST = Decimal("1e15")
 YES = ("yes", "true")
 NO = ("no", "false")
@@ -107,22 +107,16 @@ def read_money(text: str, at: int) -> float:
         raise _misread("P101", f'"{text}" may be a thousand times more', text, at, under=under)
     if currency == "USD":
         return float(_not_negative(_decimal(amount, at, "an amount of money"), text, at))
-    bare = text.strip()
-    for sign in (*_CURRENCY_SIGNS, "USD", "usd", "dollars", "dollar"):
-        if text.startswith(sign) or text.endswith(sign):
-            bare = text.replace(sign, "").strip()
-    example = "write the amount in dollars, then  USD"
-    is_foreign = any(sign in (text[:1], text[-1:]) for sign in _CURRENCY_SIGNS[1:])
-    if _is_number(bare) and not is_foreign:
-        message = "an amount of money needs its currency"
-        raise _misread("P104", message, text, at, write=f"{bare} USD")
-    if not is_foreign and (cures := _cures(text, MONEY_WORDS, as_money)):
-        raise _misread("P101", f'"{text}" is not an amount of money', text, at, **cures)
-    if _is_number(bare) or (_is_number(amount) and currency.isalpha()):
-        number = bare if _is_number(bare) else amount
-        example = f"write the amount in dollars; where it is as much,  {number} USD"
-        raise _misread("P104", "amounts are in US dollars", text, at, cure=example)
-    raise _misread("P101", f'"{text}" is not an amount of money', text, at, cure=example)
+    cures = _cures(text, MONEY_WORDS, as_money)
+    if (cures.get("write") or "").removesuffix(" USD") in (*shape(r"[\d.]+").findall(text),):
+        raise _misread("P104", "an amount of money needs its currency", text, at, **cures)
+    cure = "write the amount in dollars, then  USD"
+    if not cures and (meant := as_money(in_dollars(plain(text)))) is not None:
+        cure = f"write the amount in dollars; where it is as much,  {meant}"
+        raise _misread("P104", "amounts are in US dollars", text, at, cure=cure)
+    raise _misread(
+        "P101", f'"{text}" is not an amount of money', text, at, **cures or {"cure": cure}
+    )
 
 
 def read_share(text: str, at: int) -> float:

@@ -315,15 +315,7 @@ _PLAIN: dict[FactType, Format] = {
 # single, and the reverse.
 
 
-_KINDS = {
-    '"': "'",
-    "“”„": "‘’‚",
-    "«»": "‹›",
-    "‹›": "«»",
-    "「」": "『』",
-    "‘’‚": "'',",
-    "'": "’",
-}
+_KINDS = {'"': "'", "“”„": "‘’‚", "«»": "‹›", "‹›": "«»", "「」": "『』", "‘’‚": "'',", "'": "’"}
 """The marks of each kind, and what stands for each in a quotation of that kind."""
 _APOSTROPHES = "'’"
 _HERE = "\0"

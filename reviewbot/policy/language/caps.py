@@ -126,12 +126,10 @@ _NO_CAP = "unlimited,none,no limit,no cap,infinite,∞,unbegrenzt,ohne,off,no,ne
 def _cap(key: str, scalar: Scalar) -> Cap:
     """Read `at most N per hour`, and for a share `at most N% after N decisions`."""
     text = scalar.value
-    example = "at most 10 per hour"
-    if key in ("money approved", "dispute share", OWN):
-        example = (RULE if key == OWN else GUARDRAILS).keys[key].examples[0]
     if not text.startswith("at most "):
-        message, cure = "a cap begins with  at most", f"write it as  {example}"
-        raise Misread("P134", message, 0, len(text), cure=cure)
+        examples = (RULE if key == OWN else GUARDRAILS).keys[key].examples
+        cure = f"write it as  {next(iter(examples), 'at most 10 per hour')}"
+        raise Misread("P134", "a cap begins with  at most", 0, len(text), cure=cure)
     rest, at = text[8:], 8
     after: int | None = None
     if " after " in f" {rest}":
@@ -162,12 +160,12 @@ def _after(key: str, rest: str, at: int) -> tuple[str, int]:
     end = at + len(rest)
     begin = end - len(tail)
     number, _, word = tail.strip().partition(" ")
+    message, cure = "after  needs a number of decisions here", "write it as  after 20 decisions"
     if key != "dispute share":
         message = "only  dispute share:  takes  after N decisions"
-        raise Misread("P134", message, begin - 6, end, cure="write it as  at most 10 per hour")
-    if word not in ("decisions", "decision"):
-        message = "after  needs a number of decisions here"
-        raise Misread("P134", message, begin, end, cure="write it as  after 20 decisions")
+        cure = f"leave  after {tail.strip()}  out"
+    if key != "dispute share" or word not in ("decisions", "decision"):
+        raise Misread("P134", message, begin - 6, end, cure=cure)
     return head.strip(), read_count(number, begin)
 
 
@@ -175,12 +173,8 @@ def _per(period: str, at: int) -> Window:
     for name in WINDOWS:
         if period == name:
             return name
-    raise Misread(
-        "P134",
-        f'a cap counts per hour, per day or per calendar day, not per "{period}"',
-        at,
-        at + max(1, len(period)),
-    )
+    message = f'a cap counts per hour, per day or per calendar day, not per "{period}"'
+    raise Misread("P134", message, at, at + max(1, len(period)))
 
 
 def _amount(key: str, text: str, at: int, *, money: bool) -> int | float:

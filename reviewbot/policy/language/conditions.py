@@ -133,9 +133,7 @@ def _no_lines(reading: Reading, tree: Tree | None) -> bool:
         reading.add("P031", tree, message, under="write  always: yes  in place of  when:")
         return True
     if not tree.value and tree.cut is None:
-        cure = (
-            "write below it what must hold, one a line; for a rule that always matches  always: yes"
-        )
+        cure = "write below it what must hold, one a line; for one that always matches  always: yes"
         reading.add("P032", tree.span, "when: is empty", cure=cure)
         return True
     return False

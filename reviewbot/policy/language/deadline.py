@@ -190,8 +190,17 @@ def _pause(reading: Reading, fields: MappingReader, key: str) -> Condition | Non
         if not line.fact.startswith("fleet."):
             message = f"{key}:  looks at all tasks together, so it takes only  fleet.*  facts"
             see = "see them:  reviewbot policy facts fleet"
-            reading.add("P135", line.fact_span, message, see=see)
+            share = _SHARES.get(line.fact)
+            cure = share and f"ask for their share, such as  {share}: more than 35%"
+            reading.add("P135", line.fact_span, message, cure=cure, see=see)
     return condition
+
+
+_SHARES = {
+    "last.outcome_kind": "fleet.scrape_failed_share_1h",
+    "last.comments_scraped": "fleet.blind_share_1h",
+}
+"""What is asked of all tasks together where a fact is one attempt's."""
 
 
 def _lines(condition: Condition | None) -> list[Compare]:

@@ -33,6 +33,8 @@ def lines_of(
     for found in shape(_SUBJECT).finditer(said):
         if (fact := _fact(found.group(1), facts)) is not None:
             places.append((found.start(1), found.end(1), fact))
+    if not places and (line := _without_fact(reading, said, facts)) is not None:
+        return [line], False
     if not places or places[0][0] > len("not (("):
         return None
     lines, joints = [], [said[: places[0][0]]]
@@ -48,6 +50,24 @@ def lines_of(
         lines.append(f"{fact.name}: {line}")
     ors = [bool(shape(rf"\b{_OR}\b|\|").search(joint)) for joint in joints[1:-1]]
     return None if len(set(ors)) > 1 else (lines, any(ors))
+
+
+_LIKELY = ("last.outcome_kind", "task.platform", "task.cm_payout_amount", "task.saved_account_id")
+"""Facts that a test alone can be about: each takes values that no other does."""
+
+
+def _without_fact(reading: Reading, said: str, facts: Mapping[str, Fact]) -> str | None:
+    """The line that a test without its fact may be: `wrong_account`, `in list watched`."""
+    for name in _LIKELY if "last.outcome_kind" in facts else ():
+        tried = f"in list {said}" if said in reading.declared.get("list", ()) else said
+        try:
+            test = read_test(tried, facts[name], reading.zone)
+        except Misread:
+            continue
+        named = test.refers()
+        if bool(named) is (name == _LIKELY[-1]):
+            return f"{name}: {tried}"
+    return None
 
 
 def lines_of_fields(reading: Reading, tree: Sequence) -> list[str]:

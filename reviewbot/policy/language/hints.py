@@ -47,6 +47,8 @@ def _key_behind(action: str, rest: str) -> str | None:
     if action == Action.ESCALATE:
         asks = len(rest.split(" ")) > 2 or rest.startswith("question")
         return "question" if asks else "to"
+    if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
+        return rest.partition(" ")[0]
     keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
     return keys.get(Action(action))
 
@@ -66,28 +68,30 @@ def _with_more(
     )
     if action is None or not rest:
         return None
-    if rest.partition(" ")[0] in _JOINS:
-        if what != "then:":
-            return f"{what}  takes one action", f"did you mean  {action}  ?"
-        return (
-            "one rule does one thing",
-            f"write  {action}  here, and a rule of its own for the other",
-        )
     name = _key_behind(action, rest)
-    if name is None:
-        return None
-    rest = rest.removeprefix(name).lstrip(": ")
+    if name is None or (named is None and meaning(rest, ACTIONS, allowed) == action):
+        return f'there is no action "{text}"', asked(action)
+    return _on_own_line(reading, action, name, rest, what)
+
+
+def _on_own_line(
+    reading: Reading, action: str, name: str, rest: str, what: str
+) -> tuple[str, str | None]:
+    """What to say of an action with what it needs, or with another action, behind it."""
+    if rest.partition(" ")[0] in _JOINS and what != "then:":
+        return f"{what}  takes one action", asked(action)
+    if rest.partition(" ")[0] in _JOINS:
+        under = f"write  {action}  here, and a rule of its own for the other"
+        return "one rule does one thing", under
+    rest = rest.removeprefix(name).lstrip(": ") or "yes"
     if what != "then:":
-        lines = f"then: {action}  and  {name}: {rest}"
-        under = f"did you mean  {action}  ?" if what == "expect:" else f"write below it  {lines}"
-        return f"{what}  takes an action alone", under
+        lines = f"write below it  then: {action}  and  {name}: {rest}"
+        return f"{what}  takes an action alone", asked(action) if what == "expect:" else lines
     if action == Action.WAIT:
         start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
         rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
-    return (
-        f"{name}:  stands on a line of its own",
-        f"write  then: {action}  and below it  {name}: {rest}",
-    )
+    message = f"{name}:  stands on a line of its own"
+    return message, f"write  then: {action}  and below it  {name}: {rest}"
 
 
 _EFFECTS = {
@@ -198,19 +202,26 @@ def _nearest_fact(
     odd = odd_letter(name)
     looks = f"; it holds a letter that only looks Latin: {letter_name(odd)}" if odd else ""
     message, sure = f'no fact is called "{name}"{looks}', only_cure(name, names)
-    other = None if sure else meaning(name.rpartition(".")[2], FACTS, facts)
+    said = name.rpartition(".")[2]
+    other = None if sure else meaning(said, FACTS, facts) or meaning_inside(said, FACTS, facts)
     if other is None:
         return message, meant_among(name, names), sure
     return message, asked(f"{{{other}}}" if in_text else other), None
 
 
 def _refuse_line(reading: Reading, scalar: Scalar, name: str, facts: Mapping[str, Fact]) -> bool:
-    """Report `not` in front of a fact, or several facts on a line; whether either stood there."""
+    """Report `not` in front of a fact, one behind the colon, or several on a line; whether one stood there."""
     if _refuse_not(reading, scalar, facts):
         return True
-    if not asked_of(name, facts):
+    if (behind := _behind(reading, scalar)) in facts:
+        message = "the fact stands in front of the colon, its test behind it"
+        reading.add("P021", scalar, message, under=f"write  {behind}: {name}")
+        return True
+    if (both := asked_of(name, facts)) is None:
         return False
-    cure = "write each with its test on a line of its own"
+    names = both.removeprefix("did you mean  ").removesuffix("  ?").split("  or  ")
+    lines = (f"{fact}: {_behind(reading, scalar)}" for fact in names)
+    cure = f"write  {'  and below it  '.join(lines)}"
     reading.add("P021", scalar, "one fact stands on a line, not several", cure=cure)
     return True
 
@@ -372,13 +383,8 @@ def refuse_folded(reading: Reading, scalar: Scalar) -> bool:
     texts = [first[scalar.span.column - 1 :].strip(), *(line.strip() for line in others)]
     under = f"write  [{', '.join(text.rstrip(',') for text in texts if text)}]"
     cure = "for one text over several lines put quotes around it"
-    reading.add(
-        "P031",
-        first_line(scalar.span),
-        "several lines stand here for one value",
-        under=under,
-        cure=cure,
-    )
+    message = "several lines stand here for one value"
+    reading.add("P031", first_line(scalar.span), message, under=under, cure=cure)
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reviewbot.policy.ladder import LIVE, SHADOW, Stage
 from reviewbot.policy.language.grammar import STAGE
 from reviewbot.policy.language.reader import MappingReader, Reading
-from reviewbot.policy.language.synonyms import STEPS, meaning
+from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
 from reviewbot.policy.notations import as_count, as_duration, as_number, as_share
 from reviewbot.policy.operators.phrases import COMPARISONS, begins
@@ -49,7 +49,7 @@ def read_step(text: str, at: int) -> float:
         return ENDS[text]
     if not text[:1].isdigit():
         message = f'"{text}" is no step of a ladder: it is  shadow,  a share, or  live'
-        near = meaning(text, STEPS, ENDS) or only_cure(text, ENDS) or as_share(text)
+        near = meaning(text, VALUES, ENDS) or only_cure(text, ENDS) or as_share(text)
         first = next((word for word in text.split() if word in ENDS), "shadow")
         under = asked(near) if near else f"write below it  now: {first}"
         raise Misread("P134", message, at, at + len(text), under=under)
@@ -88,8 +88,12 @@ def _promotion(text: str, at: int) -> tuple[int | None, float | None]:
 def _demotion(text: str, at: int) -> float:
     if not text.startswith(_MORE):
         bound = begins(text, COMPARISONS)
-        under = f"write  more than {as_share(bound[2] if bound else text) or '5%'}"
-        raise Misread("P134", "it is written with  more than", at, at + len(text), under=under)
+        meant = as_share(bound[2] if bound else text)
+        message, cure = "it is written with  more than  and a share", "write it as  more than 5%"
+        under = f"write  more than {meant}" if meant else None
+        raise Misread(
+            "P134", message, at, at + len(text), under=under, cure=None if meant else cure
+        )
     share = read_share(text.removeprefix(_MORE), at + len(_MORE))
     if share >= 1:
         message = "more than all of them are never overruled"

@@ -27,19 +27,15 @@ from reviewbot.policy.language.lines import (
     is_tidy,
     parts_of,
 )
+from reviewbot.policy.language.repair import line_before
 from reviewbot.policy.language.slips import LineWalk
+from reviewbot.policy.language.synonyms import KEYS as OTHER
+from reviewbot.policy.language.synonyms import meaning
 from reviewbot.policy.text_forms import is_name, shape
 
 MOST_LINES = 3000
-_OF_NAMES = (
-    *DECLARED.values(),
-    "deadline",
-    "guardrails",
-    "given",
-    "when",
-    "applies to",
-    "over time",
-)
+_SECTIONS = ("deadline", "guardrails", "given", "when", "applies to", "over time")
+_OF_NAMES = (*DECLARED.values(), *_SECTIONS)
 """Keys below which each line has a name of its own, and no dash."""
 
 
@@ -278,7 +274,7 @@ class _Walk(LineWalk):
         is_text = name in FREE_TEXTS or (self.levels[-1].parent == "reasons" and name not in KEYS)
         if not self.open or column <= self.key_column or not is_text or not self._is_prose(column):
             return
-        here, self.now = self.now, self._line_before()
+        here, self.now = self.now, line_before(self.lines, self.now)
         above = self.lines[self.now].rstrip()
         message = "the text below has a colon in it, so it needs  |  behind its name"
         self.say("P017", self.key_column, len(above), message, under=f"write  {above.strip()} |")
@@ -301,14 +297,6 @@ class _Walk(LineWalk):
         if key is not None and (len(lines) < 2 or (key.isalpha() and key.islower())):
             return False
         return any(": " in text or text.rstrip().endswith(":") for text in lines)
-
-    def _line_before(self) -> int:
-        number = self.now - 1
-        while number > 0 and (
-            not self.lines[number].strip() or self.lines[number].lstrip()[0] == "#"
-        ):
-            number -= 1
-        return number
 
     def _say_column(self, column: int, wanted: Level) -> None:
         less = wanted.column - column
@@ -372,12 +360,15 @@ class _Walk(LineWalk):
         lists = [lvl for lvl in self.levels if lvl.is_list and lvl.column == column]
         is_entry = bool(lists) and lists[-1].parent in ("rules", "tests", "never")
         line = self.lines[self.now].rstrip()
-        if (
-            not is_entry
-            or key in WORDS
-            or not line.endswith(f"{key}:")
-            or not self.next_is_deeper()
-        ):
+        if is_entry and (value := line.partition(": ")[2]) and meaning(key, OTHER, ("always",)):
+            message = f"{key}:  is no rule: the last rule is written as the others are"
+            under = f"write  - name: the rest  and below it  always: yes  and  then: {value}"
+            self.say("P020", column, column + len(key), message, under=under)
+            rule = f"- {{name: the rest, always: yes, then: {value}}}"
+            self.put(column, len(line), rule, fixed=False)
+            return True
+        is_name = key not in WORDS and line.endswith(f"{key}:")
+        if not is_entry or not is_name or not self.next_is_deeper():
             return False
         message = "an entry begins with a dash and its name"
         self.swap(column, len(line), f"- name: {key}", message, (column, len(line)))
@@ -440,13 +431,9 @@ class _Walk(LineWalk):
                     here, self.now = self.now, number
                     column = first if first is not None else begins + 2
                     if not any(f.code == "P016" and f.span.line == number for f in self.findings):
-                        self.say(
-                            "P016",
-                            indent,
-                            len(line.rstrip()),
-                            "this line belongs to the text above and begins too far left",
-                            cure=f"begin it in column {column + 1}, where the text above begins",
-                        )
+                        message = "this line belongs to the text above and begins too far left"
+                        cure = f"begin it in column {column + 1}, where the text above begins"
+                        self.say("P016", indent, len(line.rstrip()), message, cure=cure)
                     self.put(0, indent, " " * column)
                     self.now = here
                 elif first is None:

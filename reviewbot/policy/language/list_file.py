@@ -20,6 +20,7 @@ from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import ListEntry
 from reviewbot.policy.text_forms import (
+    asked,
     did_you_mean,
     first_unseen,
     fold,
@@ -138,12 +139,12 @@ class ListSheet:
 
     def _is_header(self, head: Row, header: tuple[str, ...]) -> bool:
         """Whether every column that is asked for is there once."""
-        asked: list[tuple[str, Scalar | None]] = [(self._column, self._wanted.column)]
-        asked += [(key.value.strip().casefold(), key) for key, _ in self._wanted.where]
-        lacking = [one for one in asked if one[0] not in header]
+        wanted: list[tuple[str, Scalar | None]] = [(self._column, self._wanted.column)]
+        wanted += [(key.value.strip().casefold(), key) for key, _ in self._wanted.where]
+        lacking = [one for one in wanted if one[0] not in header]
         for name, scalar in lacking:
             self._refuse_column(head, name, scalar)
-        used = {_NOTE, _UNTIL, *(name for name, _ in asked)}
+        used = {_NOTE, _UNTIL, *(name for name, _ in wanted)}
         doubled = [at for at, name in enumerate(header) if name in used & {*header[:at]}]
         for at in doubled:
             message, cure = f'two columns are called "{header[at]}"', "name one of them otherwise"
@@ -151,10 +152,7 @@ class ListSheet:
         for name, cell in zip(header, head.cells, strict=True):
             meant = None if name in used else only_cure(name, (_NOTE, _UNTIL))
             if meant is not None and meant not in header:
-                message, under = (
-                    f'the column "{cell.text}" is not read',
-                    f"did you mean  {meant}  ?",
-                )
+                message, under = f'the column "{cell.text}" is not read', asked(meant)
                 cure = f"{_FOR[meant]} stands in a column called  {meant}"
                 self._add("P336", cell.span, message, cure, under=under, severity=Severity.WARNING)
         return not lacking and not doubled
@@ -165,14 +163,16 @@ class ListSheet:
         has = f"it has {listed(names, 'and')}" if len(names) <= _MOST_SHOWN else None
         if scalar is not None:
             message = f'the list file has no column "{scalar.value}"'
-            self.reading.add("P129", scalar, message, among=names, cure=has)
+            number = int(scalar.value) if scalar.value.isdecimal() and len(scalar.value) < 4 else 0
+            own = asked(names[number - 1]) if 0 < number <= len(names) else None
+            self.reading.add("P129", scalar, message, under=own, among=names, cure=has)
             return
         message = f'the list file has no column "{name}"'
         likely = [name for name in names if meaning(name, KEYS, (_ID,))]
         cure = "write  column:  and the name of the one that holds the values"
         if len(likely) == 1:
             cure = (
-                f"write  {_ID}  in its place, or in the policy, below  file:,  column: {likely[0]}"
+                f"write  {_ID}  in its place, or below  file:  in the policy  column: {likely[0]}"
             )
         near = did_you_mean(name, names)
         self._add("P129", head.cells[0].span, message, cure, under=near or has)
@@ -223,7 +223,10 @@ class ListSheet:
             f" the header has {columns} column{'s' * (columns != 1)}"
         )
         cure = f"write a {sign} for each value that is left out"
-        if values > columns:
+        shortened = next(filter(None, (_spoilt(f"1,{cell.text}") for cell in row.cells)), None)
+        if values > columns and shortened is not None:
+            message, cure = shortened
+        elif values > columns:
             cure = f"put quotes around a value that holds a {sign}"
         self._add("P129", row.cells[min(columns, values - 1)].span, message, cure)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.notations import as_count, as_searched, bare, is_expression
+from reviewbot.policy.notations import as_count, bare
 from reviewbot.policy.operators import read_test
 from reviewbot.policy.operators.phrases import (
     COMPARISONS,
@@ -14,7 +14,9 @@ from reviewbot.policy.operators.phrases import (
     NOT,
     NOT_TEXTS,
     TEXTS,
+    as_searched,
     begins,
+    is_expression,
     is_nothing,
     is_size,
     second_test,
@@ -145,11 +147,8 @@ class AskedText:
     def _lines(self, lines: list[str], negated: bool, why: str) -> Meant:
         """Several tests of one fact: they stand in a list of their own."""
         group = "none of" if negated else "any of"
-        return Meant(
-            "",
-            why=why,
-            cure=f"write  {group}:  and below it, one a line:  {',  '.join(f'- {line}' for line in lines)}",
-        )
+        cure = f"write  {group}:  and below it, one a line:  {',  '.join(f'- {line}' for line in lines)}"
+        return Meant("", why=why, cure=cure)
 
     def _in_lists(self, rest: str, negated: bool) -> Meant | str | None:
         pieces = _unquoted(rest, SEVERAL)

@@ -272,12 +272,9 @@ class Reading:
         self.look_at(scalar)
         if not scalar.quoted and not scalar.broken and scalar.value.casefold() in _FALSE_FRIENDS:
             other = "other tools read it as yes, no or nothing"
-            self.warn(
-                "P312",
-                scalar.span,
-                f'"{scalar.value}" is taken as a text here; {other}',
-                cure="put quotes around it to say that the text is meant",
-            )
+            message = f'"{scalar.value}" is taken as a text here; {other}'
+            cure = "put quotes around it to say that the text is meant"
+            self.warn("P312", scalar.span, message, cure=cure)
 
     def _looks_cut(self, cut: Span) -> bool:
         """A comment has a space behind its #; `#4` or `# 4` in a text was probably part of it."""

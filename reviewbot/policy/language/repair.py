@@ -189,7 +189,7 @@ def diagnose(
     lines = text.split("\n")
     line = min(mark.line, len(lines) - 1)
     context = getattr(problem, "context_mark", None)
-    suspects = [line, *([] if context is None else [context.line]), _line_before(lines, line)]
+    suspects = [line, *([] if context is None else [context.line]), line_before(lines, line)]
     in_flow = "flow" in str(getattr(problem, "context", None) or "")
     for suspect in dict.fromkeys(suspects):
         if suspect in repairs or not 0 <= suspect < len(lines):
@@ -410,7 +410,7 @@ def _layout(lines: list[str], line: int, column: int, problem: Any, path: str) -
         span = spot(opened.line, opened.column)
         return error(path, "P015", span, "this quote is never closed", cure)
     text = lines[line] if line < len(lines) else ""
-    before = _line_before(lines, line)
+    before = line_before(lines, line)
     if text.strip() and before >= 0:
         indent = _skip(text, 0)
         span = spot(line, indent, max(1, len(text.rstrip()) - indent))
@@ -451,7 +451,8 @@ def _indentation(lines: list[str], line: int, before: int) -> tuple[str, str]:
     return "the indentation of this line fits no line above it", cure
 
 
-def _line_before(lines: list[str], line: int) -> int:
+def line_before(lines: list[str], line: int) -> int:
+    """The nearest line above that says something."""
     for number in range(min(line, len(lines)) - 1, -1, -1):
         text = lines[number].strip()
         if text and not text.startswith("#"):

@@ -235,12 +235,8 @@ def _act_during(reading: Reading, fields: MappingReader, then: Then | None) -> s
         return None
     if then is not None and then.action is Action.WAIT:
         belongs = "does not belong to  then: wait,  which does nothing that hours could hold"
-        reading.add(
-            "P120",
-            fields.key_span("act during"),
-            f"act during:  {belongs}",
-            cure="write  until: when HOURS opens",
-        )
+        cure = "write  until: when HOURS opens"
+        reading.add("P120", fields.key_span("act during"), f"act during:  {belongs}", cure=cure)
     return declared_name(reading, "calendar", scalar)
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reviewbot.policy.language.declared import declared_name, unknown
 from reviewbot.policy.language.grammar import HOURS
-from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line, one_or_more
 from reviewbot.policy.language.spoken import (
     MOMENT_WORDS,
     STARTS,
@@ -16,7 +16,7 @@ from reviewbot.policy.language.spoken import (
     is_clock,
     moment_inside,
 )
-from reviewbot.policy.language.yaml import Scalar, Tree
+from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
 from reviewbot.policy.model import (
     BeforeDeadline,
     Fixed,
@@ -27,7 +27,15 @@ from reviewbot.policy.model import (
     Reminder,
     WhenOpens,
 )
-from reviewbot.policy.notations import HOURS_WORDS, as_dates, as_days, as_duration, as_hours, plain
+from reviewbot.policy.notations import (
+    HOURS_WORDS,
+    as_dates,
+    as_days,
+    as_duration,
+    as_hours,
+    as_several_dates,
+    plain,
+)
 from reviewbot.policy.text_forms import asked, listed, shape, spelt
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
@@ -44,10 +52,26 @@ def read_hours(reading: Reading, tree: Tree | None) -> tuple[Hours, ...]:
     """Read `hours:`."""
     found = []
     for key, value in reading.named_entries(tree, "hours:", f"desk: {HOURS.example}", "hours"):
+        if isinstance(value, Mapping) and (days := _day_by_day(value)):
+            message = "days stand behind  open:,  not in front of a colon"
+            place = first_line(value.span)
+            reading.add("P128", place, message, under=f"write  open: [{', '.join(days)}]")
+            continue
         fields = reading.section(value, HOURS, f'the hours "{key.value}"')
         if fields is not None:
             found.append(_calendar(reading, key.value, fields))
     return tuple(found)
+
+
+def _day_by_day(tree: Mapping) -> list[str]:
+    """Lines such as `monday: 9-17` as texts of hours; none where they are no such lines."""
+    texts = [
+        f"{key.value} {getattr(value, 'value', '')}"
+        for key, value in tree.entries
+        if as_days(key.value)
+    ]
+    found = [hours for text in texts if (hours := as_hours(text)) is not None]
+    return found if len(found) == len(tree.entries) else []
 
 
 def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
@@ -74,6 +98,9 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
             message = f'"{scalar.value}" is not a date'
             cure = f"days with a name stand in a list: write  in list {scalar.value}  here, and the days under  lists:  at the top"
             reading.add("P101", scalar, message, cure=cure)
+        elif len(several := as_several_dates(scalar.value)) > 1:
+            message = "several days stand in brackets, with commas"
+            reading.add("P101", scalar, message, under=f"write  [{', '.join(several)}]")
         elif (day := reading.read(scalar, read_date)) is not None:
             days.append(day)
     return Hours(
@@ -234,26 +261,37 @@ def _misread_moment(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
     words = (*MOMENT_WORDS, *calendars)
     found, sure = spelt(scalar.value, words, lambda said: as_moment(said, start, calendars))
-    meant = found[0] if found else None
-    if misread.code in ("P115", "P117") or meant == scalar.value:
-        meant = None
-    if meant is not None and not _is_moment(reading, scalar, meant):
-        meant = None
-    inside = moment_inside(scalar.value, start, calendars) if meant is None else None
-    if meant is None and inside is not None and _is_moment(reading, scalar, inside):
-        reading.add(misread.code, scalar, "one moment stands here", under=asked(inside))
+    known = misread.code in ("P115", "P117") or found[:1] == (scalar.value,)
+    if known or not found or not _is_moment(reading, scalar, found[0]):
+        if (near := _near_moment(reading, scalar, misread)) is None:
+            reading.misread(scalar, misread)
+        else:
+            reading.add(misread.code, scalar, near[0], under=asked(near[1]))
         return
-    if meant is None:
-        reading.misread(scalar, misread)
-        return
-    message, said = misread.message, scalar.value.casefold()
-    place = (scalar, max(0, misread.start), misread.end)
+    message, said, meant = misread.message, scalar.value.casefold(), found[0]
     if meant.endswith(_END) and (" after " in said or " nach " in said):
         message = f'"{scalar.value}" is too late: at the deadline silence has paid'
-        reading.add(misread.code, place, message, under=f"did you mean  {meant}  ?")
-        return
+        sure = False
+    place = (scalar, max(0, misread.start), misread.end)
     under, whole = (f"write  {meant}", (scalar, meant)) if sure else (asked(meant), None)
     reading.add(misread.code, place, message, under=under, whole=whole)
+
+
+_THE_END = r"(?:(?:at|by|on|until|till|bis|am|zur?|bei) )?(?:the |der )?(?:deadline|frist|end|ende|fristende)"
+
+
+def _near_moment(reading: Reading, scalar: Scalar, misread: Misread) -> tuple[str, str] | None:
+    """What to say of several moments, of a length without its unit, and of the deadline itself."""
+    text, number = scalar.value, scalar.value[misread.start : misread.end]
+    inside = moment_inside(text, STARTS[reading.review], reading.declared.get("calendar", ()))
+    if inside is not None and _is_moment(reading, scalar, inside):
+        return "one moment stands here", inside
+    if misread.code == "P102":
+        tried = (text.replace(number, f"{number}{unit}") for unit in ("m", "h", "d"))
+        fitting = (moment for moment in tried if _is_moment(reading, scalar, moment))
+        return misread.message, "  or  ".join(fitting)
+    is_end = shape(_THE_END).fullmatch(plain(text))
+    return ("at the deadline itself silence has paid", f"1h {_END}") if is_end else None
 
 
 def _is_moment(reading: Reading, scalar: Scalar, text: str) -> bool:
@@ -272,6 +310,10 @@ def read_reminders(
         return ()
     found = []
     who = tree.value if isinstance(tree, Scalar) else "lead"
+    if isinstance(tree, Scalar) and _is_moment(reading, tree, who):
+        message = f"{part} says at what moment, and behind a colon whom to tell"
+        reading.add("P031", tree, message, cure=f"write behind it who:  {who}: NAME")
+        return ()
     for key, value in reading.entries(reading.mapping(tree, part, f"6h before deadline: {who}")):
         if isinstance(value, Scalar) and _is_moment(reading, key, value.value):
             message = "the moment stands in front of the colon, whom to remind behind it"

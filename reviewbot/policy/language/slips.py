@@ -127,13 +127,9 @@ class LineWalk:
             at, begins = line.index("\t"), len(line) - len(line.lstrip())
             if number == tabbed[0]:
                 more = f" (and in {len(tabbed) - 1} more lines)" if len(tabbed) > 1 else ""
-                self.say(
-                    "P011",
-                    at,
-                    at + 1,
-                    f"a tab stands here{more}; a policy takes spaces only",
-                    cure="replace it by spaces; most editors have a setting for it",
-                )
+                message = f"a tab stands here{more}; a policy takes spaces only"
+                cure = "replace it by spaces; most editors have a setting for it"
+                self.say("P011", at, at + 1, message, cure=cure)
             if "\t" in line[:begins]:
                 self.tabbed.add(number)
             self.put(0, len(line), line.replace("\t", " "))
@@ -362,13 +358,8 @@ class LineWalk:
         ):
             at = line.index(value, indent_of(line))
             message = f"the text begins on the line below the  {value[0]}"
-            self.say(
-                "P012",
-                at,
-                at + 1,
-                message,
-                cure="begin a new line behind it, further in than its name",
-            )
+            cure = "begin a new line behind it, further in than its name"
+            self.say("P012", at, at + 1, message, cure=cure)
             self.put(at, at + len(value) - len(value[1:].lstrip("-+ ")), "", fixed=False)
             return
         if key not in OPENS or value[:1] in ("[", "{", "|", "#", "'", '"'):
@@ -379,13 +370,9 @@ class LineWalk:
         at = line.index(value)
         lines = tests_in(value)
         own = ("on lines of their own", "on a line of its own")[len(lines) == 1]
-        self.say(
-            "P017",
-            at,
-            len(line),
-            f"what belongs to  {key}:  begins on the line below it",
-            under=f"write  {'  and  '.join(lines)}  {own}, below  {key}:",
-        )
+        message = f"what belongs to  {key}:  begins on the line below it"
+        under = f"write  {'  and  '.join(lines)}  {own}, below  {key}:"
+        self.say("P017", at, len(line), message, under=under)
         if self.next_is_deeper() or inner.endswith(":"):
             self.stopped = True
         else:

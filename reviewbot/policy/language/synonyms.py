@@ -75,7 +75,7 @@ tests: prüfungen, examples, beispiele, checks
 name: titel, title, regel, rule, id, label, bezeichnung
 when: given, if, wenn, falls, where, condition, conditions, bedingung, match, matches, all, all of, and, when all
 when any: wenn eines, if any, any, or, oder, when one, when or, any of
-always: immer, everything, default, otherwise, else
+always: immer, everything, default, otherwise, else, sonst, rest, the rest, andernfalls, ansonsten, in all other cases
 unless: außer, except, but not, if not, wenn nicht
 then: expect, expected, action, actions, steps, do, dann, aktion, tun, result, decision, so, outcome, effect, perform
 reason: grund, begründung, text, message, because, nachricht, reasons
@@ -163,6 +163,7 @@ account.disputes_30d: account disputes, disputes of account, disputes 30 days
 account.decisions_30d: decisions, entscheidungen
 account.dispute_share_30d: dispute share, dispute rate, ablehnungsquote, share of disputes
 account.paid_30d: paid, paid out, bezahlt, ausgezahlt
+account.display_name: name, vorname, first name, nachname, manager name, display name, anzeigename
 account.handle: account name, account handle, kontoname
 account.country: country, land, nation
 fleet.open_tasks: open tasks, queue, offene aufgaben, tasks open, queue length
@@ -177,21 +178,15 @@ comments_scraped: comments, kommentare, comments read
 now: time, current time, date, today, heute, jetzt, zeit, uhrzeit, clock
 """)
 
-FORMS = _table("""
+VALUES = _table("""
 date: datum, day, tag, short date, long date, datum kurz
 time: uhrzeit, zeit, hour, clock, uhr
 date and time: datetime, datum und uhrzeit, datum und zeit, timestamp, zeitpunkt, date time, full
 date iso: iso, iso date, iso datum, iso 8601
 times: mal, x, count, anzahl
 money: geld, betrag, usd, currency, dollar, währung, amount
-""")
-
-STEPS = _table("""
 shadow: pilot, test, testing, probe, probeweise, dry run, off, draft, silent, schatten, entwurf, beta, none
 live: on, full, fully, all, everything, prod, production, an, aktiv, active, echt, everyone, alle, rollout
-""")
-
-VALUES = _table("""
 couldnt_verify: not found, nicht gefunden, not there, missing, fehlt, absent, unverified, unverifiziert, could not verify, cannot verify, cant verify, nothing found, nicht da, not visible, nicht verifiziert, no match, comment missing, kommentar fehlt, comment not found, unverifiable
 wrong_text: different text, text differs, changed text, other text, wrong comment, text wrong, anderer text, falscher text, text falsch, text weicht ab, text mismatch, abweichender text, bad text
 wrong_account: falsches konto, anderes konto, falscher account, other account, different account, account wrong, wrong user, wrong profile, wrong handle, konto falsch, account mismatch

@@ -7,11 +7,11 @@ from typing import Literal
 from reviewbot.policy.catalog import Fact, FactType, described
 from reviewbot.policy.language.hints import refuse_fact
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.synonyms import FORMS, meaning
+from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.locales import locale_named, locale_names
 from reviewbot.policy.model import Placeholder, Template
-from reviewbot.policy.text_forms import asked, did_you_mean, listed, nearest, only_cure
+from reviewbot.policy.text_forms import asked, did_you_mean, listed, nearest, only_cure, shape
 
 LONGEST = 500
 """The length of a dispute's reason, in characters, as the API states it."""
@@ -27,6 +27,9 @@ FORMATS: dict[Format, tuple[FactType, ...]] = {
     "money": (FactType.MONEY,),
     "first": (FactType.TEXT, FactType.CHOICE),
 }
+
+
+_FORMS = "|".join(sorted(FORMATS, key=len, reverse=True)).replace("first", r"first \d+")
 
 
 def read_locale(reading: Reading, scalar: Scalar | None) -> str | None:
@@ -76,14 +79,13 @@ def read_template(
                     (i for i in range(at + 1, len(text)) if not _is_of_name(text[i])), len(text)
                 )
                 named = text[at + 1 : end]
-                reading.add(
-                    "P026",
-                    (scalar, at, end),
-                    "this { is never closed",
-                    under=f"write  {{{named}}}" if named in reading.facts else None,
-                    cure="close it with }, or write {{ for a brace",
-                    replacement=f"{{{named}}}" if named in reading.facts else None,
-                )
+                form = shape(rf", ?(?:{_FORMS})\b").match(text[end:])
+                end += len(form.group(0)) if form else 0
+                write = f"{{{text[at + 1 : end]}}}" if named in reading.facts else None
+                under, cure = f"write  {write}" if write else None, "close it with }"
+                message = "this { is never closed"
+                place = (scalar, at, end)
+                reading.add("P026", place, message, under=under, cure=cure, replacement=write)
                 return None
             parts.append(plain)
             plain = ""
@@ -191,7 +193,8 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
             under = f"write  {{{write}}}"
             reading.add("P026", place, message, under=under, replacement=write)
             return None
-        refuse_fact(reading, scalar, (at, at + len(name)), code="P025")
+        if not _refuse_computed(reading, (scalar, start - 1, end + 1), inner):
+            refuse_fact(reading, scalar, (at, at + len(name)), code="P025")
         return None
     if scalar.value[max(0, start - 2) : start - 1] in ("$", "%"):
         sign = scalar.value[start - 2]
@@ -208,6 +211,19 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
     )
 
 
+def _refuse_computed(reading: Reading, place: tuple[Scalar, int, int], inner: str) -> bool:
+    """Report a fact with more than its format in the braces, as a spreadsheet computes; whether it is so."""
+    words = shape(r"[\w.]+").findall(inner)
+    if not (meant := next((word for word in words if word in reading.facts), "")):
+        return False
+    letters = shape(r"[\p{L}.:/ -]{4,}").findall(inner.replace(meant, ""))
+    forms = [found for found in map(_format_by_letters, letters) if found]
+    message = "in braces stand a fact and perhaps a format, and nothing is computed"
+    under = asked(f"{{{', '.join((meant, *forms[:1]))}}}")
+    reading.add("P025", place, message, under=under)
+    return True
+
+
 def _format_by_letters(form: str) -> str | None:
     """`DD.MM.YYYY`, `%H:%M`: the format that other tools write in letters."""
     letters = {char for char in form if char.isalpha()}
@@ -221,7 +237,7 @@ def _refuse_format(reading: Reading, place: tuple[Scalar, int, int], fact: Fact,
     """Report what is no format, with the one that was meant."""
     others = [name for name in FORMATS if name != "first"]
     sure = only_cure(form, others)
-    near = sure or meaning(form, FORMS, FORMATS) or _format_by_letters(form)
+    near = sure or meaning(form, VALUES, FORMATS) or _format_by_letters(form)
     near = near or next(iter(nearest(form, FORMATS)), None)
     under = asked(f"{{{fact.name}, {near}}}") if near else None
     cure = f"formats are {listed([*others, 'first 60'], 'and')}"

@@ -48,26 +48,16 @@ LONGEST_TEST = 4000
 def read_test(text: str, fact: Fact, zone: ZoneInfo, at: int = 0) -> FactTest:
     """Read the test that a line's value is. Raises `Misread` with the words at fault."""
     if len(text) > LONGEST_TEST:
-        raise Misread(
-            "P111",
-            f"a test of values has at most {LONGEST_TEST:,} characters",
-            0,
-            len(text),
-            cure="move long lists to  lists:",
-        )
+        message = f"a test of values has at most {LONGEST_TEST:,} characters"
+        raise Misread("P111", message, 0, len(text), cure="move long lists to  lists:")
     negated = _is_negated(text)
     rest = text
     if negated:
         rest = text[3:].lstrip(" ")
         at += len(text) - len(rest)
         if not rest:
-            raise Misread(
-                "P111",
-                "nothing stands behind  not",
-                at - 3,
-                at,
-                cure="write a value, or delete the line",
-            )
+            message = "nothing stands behind  not"
+            raise Misread("P111", message, at - 3, at, cure="write a value, or delete the line")
         if _is_negated(rest):
             raise Misread("P110", "not  stands twice", at, at + 3, cure="delete both")
     whole = Argument(fact, zone, rest, at, negated)
@@ -91,13 +81,9 @@ def _argument(operator: Operator, whole: Argument) -> Argument:
     if whole.negated and not operator.negatable:
         raise _no_not(operator, whole)
     if not rest and operator.behind:
-        raise Misread(
-            "P111",
-            f"nothing stands behind  {words}",
-            whole.at,
-            whole.at + len(words),
-            cure=f"write it as  {operator.example}",
-        )
+        message = f"nothing stands behind  {words}"
+        cure = f"write it as  {operator.example}"
+        raise Misread("P111", message, whole.at, whole.at + len(words), cure=cure)
     at = whole.at + len(whole.rest) - len(rest)
     return Argument(whole.fact, whole.zone, rest, at, whole.negated)
 
@@ -123,14 +109,9 @@ def _not_for(operator: Operator, whole: Argument) -> Misread:
     elif fact.type is FactType.TEXT:
         under = f"for the text itself write  exactly {whole.rest}"
     takes = [other.words for other in OPERATORS if fact.type in other.takes]
-    return Misread(
-        "P109",
-        f"{words}  cannot be asked of {fact.name}, which is {described(fact)}",
-        whole.at,
-        whole.at + len(words),
-        under=under,
-        cure=f"it takes a plain value, {listed(takes)}",
-    )
+    message = f"{words}  cannot be asked of {fact.name}, which is {described(fact)}"
+    cure = f"it takes a plain value, {listed(takes)}"
+    return Misread("P109", message, whole.at, whole.at + len(words), under=under, cure=cure)
 
 
 def _no_not(operator: Operator, whole: Argument) -> Misread:
@@ -140,11 +121,5 @@ def _no_not(operator: Operator, whole: Argument) -> Misread:
         cure = "put the line under  none of:"
         return Misread("P110", message, at, at + len(words), cure=cure)
     written = operator.opposite + whole.rest[len(words) :]
-    return Misread(
-        "P110",
-        message,
-        at - 4,
-        at + len(whole.rest),
-        under=f"write  {written}",
-        replacement=written,
-    )
+    under = f"write  {written}"
+    return Misread("P110", message, at - 4, at + len(whole.rest), under=under, replacement=written)

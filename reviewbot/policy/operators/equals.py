@@ -68,11 +68,8 @@ def parse_equals(asked: Argument) -> FactTest:
     """Read a plain value or a list in brackets; a whole day is a range."""
     fact = asked.fact
     if fact.type is FactType.NAMES:
-        raise asked.refused(
-            "P109",
-            f"{fact.name} is a list of names, which a plain value cannot equal",
-            under=f"write  contains {asked.rest}",
-        )
+        message = f"{fact.name} is a list of names, which a plain value cannot equal"
+        raise asked.refused("P109", message, under=f"write  contains {asked.rest}")
     if asked.rest.startswith("["):
         read = [read_listed(text, at, fact, asked.zone) for text, at in _split_list(asked)]
         values, exact = zip(*read, strict=True)
@@ -90,13 +87,8 @@ def parse_equals(asked: Argument) -> FactTest:
 def read_listed(text: str, at: int, fact: Fact, zone: ZoneInfo) -> tuple[Value, bool]:
     """Read one value of a list, and whether letter case counts."""
     if not text:
-        raise Misread(
-            "P032",
-            "an empty value stands in this list",
-            at,
-            at + 1,
-            cure="delete it, or write the value",
-        )
+        message = "an empty value stands in this list"
+        raise Misread("P032", message, at, at + 1, cure="delete it, or write the value")
     asked = Argument(fact, zone, text, at)
     is_text = fact.type is FactType.TEXT
     is_negation = not is_text and (text == "not" or text.startswith("not "))
@@ -109,11 +101,8 @@ def read_listed(text: str, at: int, fact: Fact, zone: ZoneInfo) -> tuple[Value, 
         )
     value, exact = _read_value(text, at, fact, zone)
     if isinstance(value, Day):
-        raise asked.refused(
-            "P109",
-            "a list cannot hold whole days",
-            cure="put each day into a mapping of its own under  any of:",
-        )
+        cure = "put each day into a mapping of its own under  any of:"
+        raise asked.refused("P109", "a list cannot hold whole days", cure=cure)
     return value, exact
 
 
@@ -147,9 +136,6 @@ def _split_list(asked: Argument) -> list[tuple[str, int]]:
             texts.append((bare, place))
             start = index + 1
     if len(texts) == 1 and not texts[0][0]:
-        raise asked.refused(
-            "P108",
-            "this list is empty, so nothing is ever in it",
-            cure="put values into it, or delete the line",
-        )
+        message = "this list is empty, so nothing is ever in it"
+        raise asked.refused("P108", message, cure="put values into it, or delete the line")
     return texts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from reviewbot.policy.notations import is_expression
 from reviewbot.policy.text_forms import shape
 
 COMPARISONS = {
@@ -48,9 +47,7 @@ NOT_TEXTS = {
     "matches pattern": "does not match pattern,does not match,doesn't match",
     "in list": "not in list,not on list,nicht in liste,nicht auf der liste,nicht in der liste,nicht auf,nicht in,not in the list,not on the list,outside list,outside,not in,not on",
 }
-_NOTHING = (
-    "null,none,nil,empty,missing,undefined,n/a,leer,fehlt,unbekannt,nichts,blank,nothing,~,?,na,nan"
-)
+_NOTHING = "null,none,nil,\"\",'',empty,missing,undefined,n/a,leer,fehlt,unbekannt,nichts,blank,nothing,~,?,na,nan"
 """What others write where there is no value."""
 
 _FREE = "with,mit,like,from,has,having,holds,no,without,ohne,pattern,regex,part,starts,ends,begins,match,matching"
@@ -153,3 +150,31 @@ def _wild(text: str) -> str | None:
     if text.casefold().startswith("like ") and "%" in text:
         return "like"
     return "*" if len(text) > 1 and "*" in (text[0], text[-1]) else None
+
+
+def as_searched(text: str) -> tuple[str, ...]:
+    """`*promo*`, `%promo`, `/promo/i`, `^promo`, `.*(a|b).*` as tests of a text; none where it is no such form."""
+    framed = shape(r"/(.+)/[a-z]*").fullmatch(text)
+    inner = framed.group(1) if framed else text
+    is_regex = framed is not None or is_expression(text)
+    first, last = ("^", "$") if is_regex else ("*", "*")
+    inner = inner.replace("%", "*") if not is_regex else inner
+    at_start, at_end = inner.startswith(first) == is_regex, inner.endswith(last) == is_regex
+    if not is_regex and at_start and at_end:
+        return ()
+    pieces = shape(r"^(?:\(\?i\))?(?:\^|\.?[*+]|\()+|(?:\$|\.?[*+]|\))+$").sub("", inner).split("|")
+    if any(
+        not piece.strip() or shape(r".*[\[\]\\^$*+?(){}].*").fullmatch(piece) for piece in pieces
+    ):
+        return ()
+    words = {(True, False): "starts with ", (False, True): "ends with ", (True, True): ""}
+    return tuple(f"{words.get((at_start, at_end), 'contains ')}{piece.strip()}" for piece in pieces)
+
+
+def is_expression(text: str) -> bool:
+    """Whether a text is a regular expression, as other tools search by them."""
+    return bool(
+        shape(
+            r"/.+/[a-z]*|\^[\p{L}\p{N}(\[\\.].*|\([^()]+\|[^()]+\)|.*(?:\.[*+]|\\[dwsb]|\[[^\]]+\][*+{]|\(\?i\)).*"
+        ).fullmatch(text)
+    )

@@ -96,24 +96,18 @@ def _between_moments(asked: Argument, first: str, second: str, second_at: int) -
 
 
 def _swapped(asked: Argument, first: str, second: str) -> Misread:
-    return asked.refused(
-        "P105",
-        "the first end lies above the second, so nothing is ever between them",
-        under=f"write  between {second} and {first}",
-        replacement=f"{second} and {first}",
-    )
+    message = "the first end lies above the second, so nothing is ever between them"
+    under = f"write  between {second} and {first}"
+    return asked.refused("P105", message, under=under, replacement=f"{second} and {first}")
 
 
 def _no_and(asked: Argument) -> Misread:
     for joint in (" to ", "..", " - ", "-", ",", " or "):
         first, _, second = (part.strip() for part in asked.rest.partition(joint))
         if first and second:
-            return asked.refused(
-                "P112",
-                "the two ends of  between  are joined by  and",
-                under=f"write  between {first} and {second}",
-                replacement=f"{first} and {second}",
-            )
+            message = "the two ends of  between  are joined by  and"
+            under = f"write  between {first} and {second}"
+            return asked.refused("P112", message, under=under, replacement=f"{first} and {second}")
     return asked.refused("P112", "between  needs two ends", cure="write it as  between 1 and 99")
 
 

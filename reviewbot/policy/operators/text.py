@@ -90,13 +90,9 @@ def _looks_inside(kind: Kind, takes: frozenset[FactType], meaning: str, example:
         text, exact = read_exactly(asked.rest, asked.at)
         if not exact and (words := _several_or_quoted(text)) is not None:
             at = asked.at + text.index(words)
-            raise Misread(
-                "P112",
-                f"all of  {text}  would be looked for as one text",
-                at,
-                at + len(words),
-                cure=f"if that is meant write  {kind} exactly {text}",
-            )
+            message = f"all of  {text}  would be looked for as one text"
+            cure = f"if that is meant write  {kind} exactly {text}"
+            raise Misread("P112", message, at, at + len(words), cure=cure)
         return TextTest(kind=kind, text=text, exact=exact, negated=asked.negated)
 
     return Operator(kind, takes, parse, meaning, example, negatable=True, behind=ANY_TEXT)
