@@ -70,7 +70,8 @@ _GROUPS = {
     "mon-fri": "wochentage weekdays weekday workdays working days business days werktags werktage wochentags "
     "arbeitstage unter der woche",
     "sat-sun": "weekend weekends wochenende am wochenende",
-    "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day",
+    "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day every night nights nightly"
+    " jede nacht nachts every evening abends jeden abend",
 }
 
 _OF_HOURS = "to till until through bis from von and und except außer am pm uhr noon midnight"
@@ -159,11 +160,11 @@ def as_score(text: str) -> str | None:
     percent = as_percent(text)
     number = percent or as_number(text)
     if number is None:
-        found = shape(r"(.+?) ?(?:/|out of|of|von) ?(1|10|100)").fullmatch(bare(text))
+        found = shape(r"(.+?) ?(?:/|out of|of|von) ?(\d{1,3})").fullmatch(bare(text))
         part = as_number(found.group(1)) if found else None
         if found is None or part is None:
             return None
-        value = Decimal(part) / Decimal(found.group(2))
+        value = Decimal(part) / (Decimal(found.group(2)) or 1)
     else:
         value = Decimal(number)
         if percent is None and 0 <= value <= 1:
@@ -350,7 +351,7 @@ def as_when(text: str) -> tuple[str, ...]:
     if whole:
         return whole
     found = shape(
-        r"(.+?)(?:,| at| um|t)? ?(\d{1,2}(?:[:.h]\d\d)?(?: ?(?:am|pm|uhr|h))?)"
+        r"(.+?)(?:,| at| um|t)? ?(\d{1,2}(?:[:.h]\d\d(?::\d\d)?)?(?: ?(?:am|pm|uhr|h))?)"
     ).fullmatch(bare(text).casefold())
     time = as_clock(found.group(2)) if found else None
     return (
@@ -428,6 +429,7 @@ def _each(days: str) -> set[str]:
 def as_hours(text: str) -> str | None:
     """Days and times in any order, as `mon-fri 09:00-18:00`; whole days where no time is named."""
     text = shape(r"\b(?:noon|midday|mittags?)\b").sub("12:00", plain(text).casefold())
+    text = shape(r"(\d{1,2}) ?(?:uhr|h) ?(\d\d)\b").sub("\\1:\\2", text)
     text = shape(r"\b(?:midnight|mitternacht)$").sub("24:00", text)
     text = shape(r"\b(?:midnight|mitternacht)\b").sub("00:00", text)
     clock = r"\d{1,2}(?:[:.h]\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"

@@ -125,16 +125,11 @@ def asked_of(text: str, names: Iterable[str]) -> str | None:
     return asked("  or  ".join(dict.fromkeys(filter(None, found))))
 
 
-def meant_among(word: str, candidates: Iterable[str]) -> str | None:
-    """Ask for the one valid name that was certainly meant, else for the nearest ones."""
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """Ask for the one valid name that was certainly meant, else for the nearest; None when none is close."""
     names = tuple(candidates)
     sure = only_cure(word, names)
-    return asked(sure) if sure else did_you_mean(word, names)
-
-
-def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """Say the nearest valid names as a question; None when none is close."""
-    near = nearest(word, candidates)
+    near = (sure,) if sure else nearest(word, names)
     return asked("  or  ".join(near)) if near else None
 
 

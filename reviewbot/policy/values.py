@@ -257,6 +257,9 @@ def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]]) -> Misread:
         message, cure = f'"{text}" holds a fraction', "write it in two units, as  1h30m"
     elif units == ["w"] and len(pieces[0][0]) < 6:
         message = "lengths of time are in s, m, h or d"
+    elif as_clock(plain(text).removeprefix("until ").removeprefix("bis ")) is not None:
+        code, message = "P101", f'"{text}" is a time of day, and a length of time is wanted'
+        cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
     elif units and all(units) and units != ["w"]:
         message = f'the units of "{text}" must fall: days, hours, minutes, seconds, each once'
     else:

@@ -57,7 +57,9 @@ def read_all(
     """Read a mapping of which every line must hold."""
     if what == "when:" and _no_lines(reading, tree):
         return None
-    if isinstance(tree, Scalar) and _expression(reading, tree, what, inside_check):
+    if isinstance(tree, Scalar) and refuse_expression(
+        reading, tree, what, inside_check=inside_check
+    ):
         return None
     mapping = reading.mapping(tree, what, "a fact, a colon and a test, one a line")
     if mapping is None:
@@ -87,7 +89,9 @@ def read_all(
     return AllOf(parts=tuple(parts), span=mapping.span)
 
 
-def _expression(reading: Reading, scalar: Scalar, what: str, inside_check: bool) -> bool:
+def refuse_expression(
+    reading: Reading, scalar: Scalar, what: str, *, inside_check: bool = False
+) -> bool:
     """Report a condition as other tools write it, in one line; whether it was one."""
     facts = ATTEMPT_FACTS if inside_check else reading.facts
     said, then = scalar.value, None

@@ -32,7 +32,15 @@ def with_own(tree: Tree | None, section: GrammarSection) -> str:
     fitting = [row.name for row in keys.values() if said in row.kind.words]
     needed = [row.name for row in keys.values() if row.required and row.kind not in _PARTS]
     names = fitting or needed
-    return f"{names[0]}: {value}" if names else section.example
+    return f"{names[0]}: {value.removeprefix(f'{names[0]} ')}" if names else section.example
+
+
+def both_in_one(key: str, first: Tree, second: Tree) -> str:
+    """What to do about a key that stands twice: both values in one list, where it takes several."""
+    texts = [tree.value for tree in (first, second) if isinstance(tree, Scalar)]
+    if key in _many() and len(texts) == 2:
+        return f"write both in one line:  {key}: [{', '.join(texts)}]"
+    return "keep one of them; other tools would silently drop one"
 
 
 def only_text(tree: Tree) -> str | None:
@@ -65,18 +73,32 @@ _MOST_HOMES = 3
 
 
 @cache
+def _many() -> frozenset[str]:
+    """Keys behind which several values may stand, apart from the groups of tests."""
+    rows = [key for _, section in _sections() for key in section.keys.values()]
+    return frozenset(row.name for row in rows) - {row.name for row in rows if not row.many}
+
+
+@cache
 def _homes() -> dict[str, tuple[str, ...]]:
     """Where each key of the language stands: the keys above it, and nothing for the top."""
     homes: dict[str, tuple[str, ...]] = {}
+    for above, section in _sections():
+        for name in section.keys:
+            if above not in homes.get(name, ()):
+                homes[name] = (*homes.get(name, ()), above)
+    return homes
+
+
+def _sections() -> list[tuple[str, GrammarSection]]:
+    """Every section of the language, with what its keys stand under."""
     ahead: list[tuple[str, GrammarSection]] = [("", POLICY)]
     seen: list[GrammarSection] = []
     for above, section in ahead:
         seen.append(section)
         for key in section.keys.values():
-            if above not in homes.get(key.name, ()):
-                homes[key.name] = (*homes.get(key.name, ()), above)
             ahead += [(_above_of(above, key), part) for part in inside(key) if part not in seen]
-    return homes
+    return ahead
 
 
 def _above_of(above: str, key: Key) -> str:

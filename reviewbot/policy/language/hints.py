@@ -8,7 +8,7 @@ from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.language.declared import declared_name, undeclared
 from reviewbot.policy.language.forms import home_of
-from reviewbot.policy.language.grammar import CONDITION, RULE
+from reviewbot.policy.language.grammar import CONDITION, RULE, TEST
 from reviewbot.policy.language.meant import meant_test, meant_value
 from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading, first_line
@@ -27,7 +27,6 @@ from reviewbot.policy.text_forms import (
     fold,
     letter_name,
     listed,
-    meant_among,
     nearest,
     odd_letter,
     only_cure,
@@ -46,7 +45,7 @@ def _key_behind(action: str, rest: str) -> str | None:
     """The key whose value stands behind an action on its line; None where it takes none."""
     if action == Action.ESCALATE:
         asks = len(rest.split(" ")) > 2 or rest.startswith("question")
-        return "question" if asks else "to"
+        return "question" if asks and not rest.startswith("to ") else "to"
     if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
         return rest.partition(" ")[0]
     keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
@@ -63,11 +62,20 @@ def _with_more(
     word, _, rest = plain(text).partition(" ")
     named = next((name for name in allowed if fold(word.rstrip(":")) == name), None)
     action = named or meaning(word, ACTIONS, allowed)
-    rest = (
-        rest.strip("():, \"'-").removeprefix("to ").removeprefix("until ").removeprefix("because ")
-    )
+    if people := shape(r"to:? (.+?(?:, | and | und | & ).+)").fullmatch(rest):
+        names = shape(", | and | und | & ").split(people.group(1))
+        rest = f"to [{', '.join(names)}]"
+    rest = rest.strip("():, \"'-")
     if action is None or not rest:
         return None
+    own = next((key for key in TEST.keys if rest.startswith(f"{key} ")), None)
+    if what == "expect:" and own is not None:
+        below = f"{own}: {rest.removeprefix(own).strip(': ')}"
+        return (
+            f"{own}:  stands on a line of its own",
+            f"write  expect: {action}  and below it  {below}",
+        )
+    rest = rest.removeprefix("until ").removeprefix("because ")
     name = _key_behind(action, rest)
     if name is None or (named is None and meaning(rest, ACTIONS, allowed) == action):
         return f'there is no action "{text}"', asked(action)
@@ -205,7 +213,7 @@ def _nearest_fact(
     said = name.rpartition(".")[2]
     other = None if sure else meaning(said, FACTS, facts) or meaning_inside(said, FACTS, facts)
     if other is None:
-        return message, meant_among(name, names), sure
+        return message, did_you_mean(name, names), sure
     return message, asked(f"{{{other}}}" if in_text else other), None
 
 

@@ -199,6 +199,11 @@ class ListSheet:
             cure = "write it, or delete the line"
             self._add("P129", spot(row.line, 0), f"this line has no {self._column}", cure)
             return None
+        if shape(r"[\p{L}\d@._-]{3,}(?: ?[,;|] ?[\p{L}\d@._-]{3,})+").fullmatch(value.text):
+            pieces = shape(r" ?[,;|] ?").split(value.text)
+            cure = f"write each on a line of its own:  {'  and  '.join(pieces)}"
+            self._add("P129", value.span, "one value stands on a line, and here are several", cure)
+            return None
         return ListEntry(
             id=value.text,
             note=None if note is None else note.text or None,

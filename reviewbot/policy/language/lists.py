@@ -11,7 +11,7 @@ from reviewbot.policy.language.list_file import ListSheet, WantedRows, path_besi
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import ListEntry, NamedList
-from reviewbot.policy.text_forms import first_unseen, said_unseen
+from reviewbot.policy.text_forms import first_unseen, said_unseen, shape
 from reviewbot.policy.values import read_date
 
 MAX_FILE = 8 * 1024 * 1024
@@ -71,14 +71,8 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
         entries = tuple(entry for entry in read if entry is not None)
         _warn_doubles(reading, entries, what)
         return NamedList(name=name, entries=entries, span=first_line(tree.span))
-    if (
-        isinstance(tree, Scalar)
-        and tree.value.strip()
-        and not tree.value.endswith((".csv", ".txt"))
-    ):
-        values = ", ".join(piece.strip() for piece in tree.value.split(","))
-        message = f"the values of {what} stand in brackets, or one a line behind a dash"
-        reading.add("P031", tree, message, under=f"write  [{values}]", whole=(tree, f"[{values}]"))
+    if isinstance(tree, Scalar) and tree.value and not tree.value.endswith((".csv", ".txt")):
+        _refuse_text(reading, tree, what)
         return NamedList(name=name, entries=(), span=tree.span)
     fields = reading.section(tree, LIST_FILE, what)
     missing = "write  file: some.csv,  or the values as a list"
@@ -95,6 +89,15 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
         where=tuple((key.value, values) for key, values in wanted.where),
         span=scalar.span,
     )
+
+
+def _refuse_text(reading: Reading, scalar: Scalar, what: str) -> None:
+    """Report values that stand in one text, with them in brackets."""
+    apart = r"(?:^| )-" if scalar.value.startswith("-") else "[,;|]"
+    pieces = (piece.strip() for piece in shape(apart).split(scalar.value))
+    meant = f"[{', '.join(filter(None, pieces))}]"
+    message = f"the values of {what} stand in brackets, or one a line behind a dash"
+    reading.add("P031", scalar, message, under=f"write  {meant}", whole=(scalar, meant))
 
 
 def _where(

@@ -323,6 +323,10 @@ class _Asked(AskedText):
 
     def _behind(self, text: str, _: int) -> str | None:
         """`3 or more`, `10+`."""
+        sign = shape(r"(.+?) ?([<>])=?").fullmatch(text)
+        if sign and (value := self.value(sign.group(1))) is not None:
+            self.sure, self.why = False, f"comparisons are words: {sign.group(2)} is not one"
+            return f"more than {value}  or  less than {value}"
         found = ends(text, BEHIND) if self.fact.type in _NUMBERS else None
         if found is None and self.fact.type is FactType.COUNT:  # 1 or more times
             found = ends(text.rpartition(" ")[0], BEHIND)

@@ -13,6 +13,7 @@ from reviewbot.policy.language.forms import (
     ENTRIES,
     LINES,
     begun,
+    both_in_one,
     cure_of_stranger,
     home_of,
     kind_of,
@@ -30,7 +31,6 @@ from reviewbot.policy.text_forms import (
     did_you_mean,
     is_name,
     letter_name,
-    meant_among,
     odd_letter,
     odd_space,
     only_cure,
@@ -125,7 +125,7 @@ class Reading:
             word = scalar.value[start:end]
             if names := tuple(among):
                 replacement = only_cure(word, names)
-                under = under or meant_among(word, names)
+                under = under or did_you_mean(word, names)
             if scalar.cut is not None and (cure is None or code == "P111"):
                 cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
             span = self.document.part(scalar, start, end)
@@ -348,13 +348,10 @@ class Reading:
                 self.add("P019", key.span, message, first=seen[key.value], cure=cure)
                 break
             else:
-                self.add(
-                    "P019",
-                    key.span,
-                    f'"{key.value}" stands here for the second time',
-                    first=seen[key.value],
-                    cure="keep one of them; other tools would silently drop one",
-                )
+                first = next(value for name, value in entries if name.value == key.value)
+                message = f'"{key.value}" stands here for the second time'
+                cure = both_in_one(key.value, first, tree)
+                self.add("P019", key.span, message, first=seen[key.value], cure=cure)
         return entries
 
     def named_entries(

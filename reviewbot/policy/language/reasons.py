@@ -12,7 +12,7 @@ from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.templates import LONGEST, read_locale, read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
-from reviewbot.policy.locales import locale_named, locale_names
+from reviewbot.policy.locales import locale_named, locale_names, territory_named
 from reviewbot.policy.model import Condition, Placeholder, ReasonText, Template, TextCase
 from reviewbot.policy.text_forms import asked_of, did_you_mean, listed, nearest, only_cure
 
@@ -214,11 +214,7 @@ def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
         cure = f"put  |  behind the colon on the line above:  {named}: |"
         reading.add("P020", key, message, cure=cure)
         return None
-    cure = "variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:;"
-    cure += "  for anything else write cases:  - when: {…}"
-    locales = (name,) if len(name) == 2 and locale_named(name) else locale_names(name)
-    if len(locales) == 1:
-        cure = f"texts by language are cases, each with its own:  - when: {{…}}  and below it  locale: {locales[0]}  and  text:"
+    cure = _other_cases(name)
     reading.add(
         "P020",
         key,
@@ -228,6 +224,18 @@ def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
         replacement=only_cure(name, known) if not name.startswith("round") else None,
     )
     return None
+
+
+def _other_cases(name: str) -> str:
+    """How texts are written that differ by something else: by language, by country, by anything."""
+    locales = (name,) if len(name) == 2 and locale_named(name) else locale_names(name)
+    if len(locales) == 1:
+        return f"texts by language are cases, each with its own:  - when: {{…}}  and below it  locale: {locales[0]}  and  text:"
+    if (code := territory_named(name)) is not None:
+        case = f"- when: {{account.country: {code}}}  and below it  text:"
+        return f"texts by country are cases:  {case},  and last  - otherwise:  with  text:"
+    known = "variants are  round 1:, round 2: …,  or  tiktok:, instagram:,  and  otherwise:;"
+    return f"{known}  for anything else write cases:  - when: {{…}}"
 
 
 def _check_variants(reading: Reading, mapping: Mapping, keys: dict[str, Scalar], what: str) -> None:

@@ -210,12 +210,17 @@ def _goes_on_below(value: _Value, lines: list[str]) -> tuple[Finding, Repair] | 
     key = lines[value.line][: value.column].strip().removeprefix("- ").rstrip(": ")
     below = next((line for line in lines[value.line + 1 :] if line.strip()), "")
     is_deeper = _skip(below, 0) > _skip(lines[value.line], 0)
-    if not value.text.endswith(":") or key not in FREE_TEXTS or key == "name" or not is_deeper:
+    at = f"{value.text} ".find(": ")
+    is_quoted = value.text[:1] in ("'", '"')
+    if at < 0 or is_quoted or key not in FREE_TEXTS or key == "name" or not is_deeper:
         return None
     message = "a colon stands at the end of a line of this text"
+    if at < len(value.text) - 1:
+        message = "a colon stands inside a text of several lines"
     cure = f"write  {key}: |  and begin the text on the line below it"
-    finding, _ = value.mistake("P013", message, cure, at=len(value.text) - 1)
-    return finding, Repair(value.line, value.column, value.text[:-1].rstrip())
+    finding, _ = value.mistake("P013", message, cure, at=at)
+    tidy = f"{value.text} ".replace(": ", " ").rstrip()
+    return finding, Repair(value.line, value.column, tidy)
 
 
 def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Repair] | None:

@@ -36,7 +36,7 @@ from reviewbot.policy.notations import (
     as_several_dates,
     plain,
 )
-from reviewbot.policy.text_forms import asked, listed, shape, spelt
+from reviewbot.policy.text_forms import asked, listed, only_cure, shape, spelt
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -94,6 +94,9 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
             _refuse_weekdays(reading, scalar, off, has_open=tree is not None)
         elif scalar.value.startswith("in list "):
             names.extend(_closed_list(reading, scalar))
+        elif (meant := _meant_list(reading, scalar.value)) is not None:
+            message = "days that have a list of their own are taken from it by  in list"
+            reading.add("P101", scalar, message, under=f"write  in list {meant}")
         elif scalar.value.replace(" ", "").isalpha() and not as_dates(scalar.value):
             message = f'"{scalar.value}" is not a date'
             cure = f"days with a name stand in a list: write  in list {scalar.value}  here, and the days under  lists:  at the top"
@@ -151,6 +154,15 @@ def _refuse_weekdays(reading: Reading, scalar: Scalar, off: str, *, has_open: bo
     message = "closed:  takes dates; days of the week are left out of  open:"
     under = f"leave {off} out of  open:" if has_open else f"write  open: {days} 00:00-24:00"
     reading.add("P127", scalar, message, under=under)
+
+
+def _meant_list(reading: Reading, text: str) -> str | None:
+    """The list that a text names without the words for it."""
+    names = reading.declared.get("list", ())
+    found = shape(
+        r"(?:in|on|from|auf|aus|the|der|our)? ?(?:the |der )?(?:lists?|liste)? ?(.+)"
+    ).fullmatch(plain(text))
+    return found.group(1) if found and found.group(1) in names else only_cure(found.group(1), names)
 
 
 def _closed_list(reading: Reading, scalar: Scalar) -> tuple[str, ...]:

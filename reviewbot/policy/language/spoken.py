@@ -123,7 +123,7 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     one = shape(
         r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
     ).fullmatch(said)
-    said = f"{one.group(1)}{one.group(2)}" if one else said
+    said = f"{one.group(1)}{one.group(2)}".strip(" ,:") if one else said
     account = "per account " if one and kind == "any" else ""
     if behind := shape(r"(.+?),? (?:after|nach|from|ab) (\d+)(?: \p{L}+)?").fullmatch(said):
         said = behind.group(1)

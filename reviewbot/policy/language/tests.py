@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, Action
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.diagnostics import Span
-from reviewbot.policy.language.conditions import find_fact
+from reviewbot.policy.language.conditions import find_fact, refuse_expression
 from reviewbot.policy.language.grammar import TEST
 from reviewbot.policy.language.hints import detail_of, misread_value
 from reviewbot.policy.language.ladder import ENDS
@@ -133,6 +133,8 @@ def _given(
     reading: Reading, tree: Tree | None
 ) -> tuple[tuple[tuple[str, str, Span], ...], tuple[str, ...], tuple[str, ...], float | None]:
     """Read the facts, the rules whose limit is full, what is paused, and where ladders stand."""
+    if isinstance(tree, Scalar) and refuse_expression(reading, tree, "given:"):
+        tree = None
     mapping = reading.mapping(tree, "given:", "last.comments_scraped: 87")
     found, full, paused = [], list[str](), list[str]()
     stage: float | None = None
