@@ -264,9 +264,7 @@ class _Following:
         for start, until, answer in coming:
             at = max(start, ready)
             wish = ahead.wish(judge, answer.action, answer.rule)
-            if (
-                self._passed(ahead, way, at) < until
-            ):  # else no pass is made while this is the answer
+            if self._passed(ahead, way, at) < until:  # else no pass finds this answer
                 way.go_on(answer, is_sent=is_sent(answer))
                 due = with_a_person_until(ahead, judge, wish) or at
                 if at < due:
