@@ -173,6 +173,7 @@ CODES: dict[str, str] = {
     "P313": "a variant that is never used",
     "P314": "an internal value in a text for the other side",
     "P315": "a country that is not told by two letters",
+    "P316": "a text with a blank that is still to be filled in, or with markup",
     "P320": "a rollout of 0%",
     "P321": "a rollout of 100%",
     "P322": "the deadline does not say why",
@@ -188,6 +189,7 @@ CODES: dict[str, str] = {
     "P333": "a pattern without examples",
     "P335": "an entry of a list that has expired",
     "P336": "a column of a list file that is nearly one that is read",
+    "P337": "a value of a list file that a spreadsheet or a word processor has probably changed",
     "P340": "a reason, a list, a pattern, a condition or hours that nothing uses",
     "P350": "a rule on our own counts while every account is new to our log",
 }

@@ -69,7 +69,10 @@ def territory_named(name: str) -> str | None:
         for code, words in _locale(locale).territories.items():
             if words.casefold() == folded and len(code) == 2:
                 return str(code)
-    return {"uk": "GB", "usa": "US", "england": "GB"}.get(folded)
+    from babel.core import get_global
+
+    others = get_global("territory_aliases").get(name.strip().upper(), ())  # `DEU`
+    return {"uk": "GB", "england": "GB"}.get(folded) or next(iter(others), None)
 
 
 def language_of(locale: str) -> str:

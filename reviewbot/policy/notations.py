@@ -6,7 +6,7 @@ taken as meant: a reader that refuses a text asks for what stands here to show i
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from html import unescape
 from unicodedata import category, digit
@@ -64,22 +64,12 @@ _OF_DAYS = (
     "mon monday mo montag,tue tues tuesday di die dienstag,wed weds wednesday mi mit mittwoch,thu thur thurs thursday"
     " do don donnerstag,fri friday fr fre freitag,sat saturday sa sam samstag sonnabend,sun sunday so son sonntag"
 )
-_DAYS = {word: words[:3] for words in _OF_DAYS.split(",") for word in words.split(" ")}
-_DAYS |= {f"{word}s": day for word, day in list(_DAYS.items()) if word.endswith(("day", "tag"))}
-_GROUPS = {
-    "mon-fri": "wochentage weekdays weekday workdays working days business days werktags werktage wochentags "
-    "arbeitstage unter der woche",
-    "sat-sun": "weekend weekends wochenende am wochenende",
-    "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day every night nights nightly"
-    " jede nacht nachts every evening abends jeden abend",
-}
-
-_OF_HOURS = "to till until through bis from von and und except außer am pm uhr noon midnight"
+DAY_OF = {word: words[:3] for words in _OF_DAYS.split(",") for word in words.split(" ")}
+DAY_OF |= {f"{word}s": day for word, day in list(DAY_OF.items()) if word.endswith(("day", "tag"))}
 TIME_WORDS = tuple(UNIT_OF)
-DATE_WORDS = (*_MONTHS, *_DAYS, "end of", "ende")
+DATE_WORDS = (*_MONTHS, *DAY_OF, "end of", "ende")
 MONEY_WORDS = ("usd", "us", "dollar", "dollars", "buck", "bucks", "cent", "cents")
 SHARE_WORDS = ("percent", "prozent", "half", "quarter", "hälfte", "viertel", "of them", "davon")
-HOURS_WORDS = (*_DAYS, *_GROUPS.values(), _OF_HOURS)
 """What people write in such a value: the words that one spelt wrong is looked for among."""
 
 
@@ -124,8 +114,8 @@ def as_number(text: str) -> str | None:
     return None
 
 
-_YES = "yes,true,y,on,1,ja,wahr,oui,si,sí,ok,an,✓,✔,x,yeah,yep,verified,found"
-_NO = "no,false,n,off,0,nein,falsch,non,aus,never,✗,✘,nope,unverified"
+_YES = "yes,true,y,on,1,immer,always,ein,eingeschaltet,aktiv,active,enabled,ja,wahr,oui,si,sí,ok,an,✓,✔,x,yeah,yep,verified,found"
+_NO = "no,false,n,off,0,nie,inaktiv,inactive,disabled,ausgeschaltet,nein,falsch,non,aus,never,✗,✘,nope,unverified"
 
 
 def as_yes_no(text: str) -> str | None:
@@ -281,28 +271,36 @@ def _spelled(seconds: int) -> str:
 
 
 def as_dates(text: str) -> tuple[str, ...]:
-    """The days that `31.12.2026`, `12/31/2026`, `Dec 31, 2026` can mean, as `2026-12-31`."""
+    """The days that `31.12.2026`, `12/31/2026`, `Dec 31, 2026` can mean, as `2026-12-31`; both ends of a month."""
     text = bare(text).casefold()
-    text = (
-        shape(r"(?:on |am |the |den |dem |\p{L}+day,? |\p{L}+tag,? )*(.*)").fullmatch(text).group(1)
-    )
-    found = shape(
-        r"(?:(?:the )?(?:very )?end of|ende|jahresende|till) (?:(\p{L}+) )?(\d{4})"
-    ).fullmatch(text)
-    if found is not None:  # the last day of a month or a year
-        month = _MONTHS.get(found.group(1) or "dec", 0)
-        days = (_days((int(found.group(2)), month, day)) for day in (31, 30, 29, 28))
-        return next((day for day in days if day), ())
-    found = shape(r"(\d{4})[-./ ]?(\d{1,2})[-./ ]?(\d{1,2})").fullmatch(text)
-    if found is not None:
+    weekday = r"(?:on |am |the |den |dem |\p{L}+day,? |\p{L}+tag,? )*(.*)"
+    text = shape(weekday).fullmatch(text).group(1)
+    return _of_numbers(text) or _of_names(text)
+
+
+def _of_numbers(text: str) -> tuple[str, ...]:
+    """The days of a date without the name of a month."""
+    if found := shape(r"(\d{4})[-./ ]?(\d{1,2})[-./ ]?(\d{1,2})").fullmatch(text):
         year, month, day = map(int, found.groups())
         return _days((year, month, day) if month <= 12 else (year, day, month))
-    found = shape(r"(\d{1,2}) ?([-./ ]) ?(\d{1,2}) ?[-./ ] ?(\d{4}|\d{2})").fullmatch(text)
-    if found is not None:
+    if found := shape(r"(\d{1,2}) ?([-./ ]) ?(\d{1,2}) ?[-./ ] ?(\d{4}|\d{2})").fullmatch(text):
         first, sign, second, year = found.groups()
         years = int(year) + (2000 if len(year) == 2 else 0)
         english = None if sign == "." else (years, int(first), int(second))
         return _days((years, int(second), int(first)), english)
+    if found := shape(r"(\d{1,2})[./] ?(\d{4})").fullmatch(text):
+        return _month(int(found.group(2)), int(found.group(1)))
+    found = shape(r"(\d{4})-(\d\d)").fullmatch(text)
+    return _month(int(found.group(1)), int(found.group(2))) if found else ()
+
+
+def _of_names(text: str) -> tuple[str, ...]:
+    """The days of a date with the name of a month, or of the end of a year."""
+    end = r"(?:(?:the )?(?:very )?end of|ende|jahresende|till) (?:(\p{L}+) )?(\d{4})"
+    if found := shape(end).fullmatch(text):
+        return _month(int(found.group(2)), _MONTHS.get(found.group(1) or "dec", 0))[1:]
+    if found := shape(r"(\p{L}+)\.? (\d{4})").fullmatch(text):
+        return _month(int(found.group(2)), _MONTHS.get(found.group(1), 0))
     nth, named = r"(\d{1,2})(?:st|nd|rd|th|\.)?", r"(\p{L}+)\.?"
     if found := shape(rf"{named} {nth},? (\d{{4}})").fullmatch(text):
         return _days((int(found.group(3)), _MONTHS.get(found.group(1), 0), int(found.group(2))))
@@ -311,28 +309,10 @@ def as_dates(text: str) -> tuple[str, ...]:
     return _days(numbers) if numbers else ()
 
 
-_SEVERAL_DATES = r",? (?:and|und|&) |, ?|;| ?(?:\bto\b|\bbis\b|\bthrough\b|\buntil\b|--?|\.\.) "
-
-
-def as_several_dates(text: str) -> list[str]:
-    """The days of `24.12. and 25.12.2026`, `25 to 27 December 2026`; none where it is not several."""
-    pieces = [piece.strip(" .") for piece in shape(_SEVERAL_DATES).split(plain(text))]
-    tail = shape(r"\d+((?:.*?\D)??(\d{4})?)").fullmatch(pieces[-1])
-    tails = ("", f".{tail.group(2)}", tail.group(1)) if tail else ("",)
-    meant = [
-        next(filter(None, (as_dates(f"{piece}{end}") for end in tails)), ()) for piece in pieces
-    ]
-    days = [date.fromisoformat(each[0]) for each in meant if len(each) == 1]
-    apart = (days[-1] - days[0]).days if len(days) == len(pieces) > 1 else 0
-    joint = shape(_SEVERAL_DATES).search(plain(text))
-    if (
-        joint
-        and len(days) == 2
-        and apart < 32
-        and not shape(r"[,;]|.*(?:and|und|&) ").match(joint.group(0))
-    ):
-        days = [days[0] + timedelta(days=step) for step in range(apart + 1)]
-    return [day.isoformat() for day in days] if apart > 0 else []
+def _month(year: int, month: int) -> tuple[str, ...]:
+    """The first day of a month and its last."""
+    lasts = (_days((year, month, day)) for day in (31, 30, 29, 28))
+    return (*_days((year, month, 1)), *next(filter(None, lasts), ()))
 
 
 def _days(*dates: tuple[int, int, int] | None) -> tuple[str, ...]:
@@ -375,102 +355,6 @@ def as_clock(text: str) -> str | None:
             return None
         hour = hour % 12 + (12 if half == "p" else 0)
     return f"{hour:02d}:{minute:02d}" if hour * 60 + minute <= 1440 and minute < 60 else None
-
-
-def as_days(text: str) -> str | None:
-    """`Monday to Friday`, `Mo-Fr`, `weekdays`, `Sa, So` as `mon-fri`; None where it is no days."""
-    text = plain(text).casefold().strip(" ,:;")
-    said = text
-    text = shape(r"(?:on |from |von |every |jeden |am |each |open )*(.*)").fullmatch(text).group(1)
-    for days, words in _GROUPS.items():
-        for named in (said, text):
-            if named and f" {named} " in f" {words} " and not named.startswith(("day", "der")):
-                return days
-    if others := shape(r"(.+?),? (?:except|but not|without|not|außer|ohne)(?: on)? (.+)").fullmatch(
-        text
-    ):
-        return _days_without(as_days(others.group(1)), as_days(others.group(2)))
-    pieces = []
-    for piece in shape(r",|;|/|\+|&| and | und ").split(text):
-        ends = shape(r" ?- ?| to | till | until | through | thru | bis (?:zum )?|\.\.+").split(
-            piece.strip()
-        )
-        names = [_DAYS.get(end.strip(" .")) for end in ends]
-        if len(names) > 2 or None in names:
-            return None
-        pieces.append("-".join(filter(None, names)))
-    return ",".join(pieces)
-
-
-_WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
-def _days_without(days: str | None, left_out: str | None) -> str | None:
-    """Days of the week without some of them."""
-    if days is None or left_out is None:
-        return None
-    rest = [day for day in _WEEK if day in _each(days) and day not in _each(left_out)]
-    return (
-        ",".join(rest).replace("mon,tue,wed,thu,fri", "mon-fri").replace("mon-fri,sat", "mon-sat")
-        or None
-    )
-
-
-def _each(days: str) -> set[str]:
-    """Each day of `mon-fri,sun`."""
-    found: set[str] = set()
-    for piece in days.split(","):
-        first, _, last = piece.partition("-")
-        begins, ends = _WEEK.index(first), _WEEK.index(last or first)
-        found.update(_WEEK[at % 7] for at in range(begins, ends + 1 + 7 * (ends < begins)))
-    return found
-
-
-def as_hours(text: str) -> str | None:
-    """Days and times in any order, as `mon-fri 09:00-18:00`; whole days where no time is named."""
-    text = shape(r"\b(?:noon|midday|mittags?)\b").sub("12:00", plain(text).casefold())
-    text = shape(r"(\d{1,2}) ?(?:uhr|h) ?(\d\d)\b").sub("\\1:\\2", text)
-    text = shape(r"\b(?:midnight|mitternacht)$").sub("24:00", text)
-    text = shape(r"\b(?:midnight|mitternacht)\b").sub("00:00", text)
-    clock = r"\d{1,2}(?:[:.h]\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"
-    joint = r"(?:-|to|till|until|bis|and|und)"
-    found = shape(
-        rf"(.*?)(?:from |von |between |zwischen |, ?)?({clock}) ?{joint} ?({clock})(.*)"
-    ).fullmatch(text)
-    whole = shape(
-        r"(.*?),? ?(?:all day|whole day|ganztags|ganztägig|24/7|24h|24 hours|rund um die uhr)(.*)"
-    ).fullmatch(text)
-    begun = shape(
-        rf"(.*?)(from|after|since|ab|von|until|till|bis) ({clock})(?: on| onwards)?(.*)"
-    ).fullmatch(text)
-    if found is None and begun is not None and (at := as_clock(begun.group(3))) is not None:
-        before, word, _, behind = begun.groups()
-        times = f"{at}-24:00" if word in ("from", "after", "since", "ab", "von") else f"00:00-{at}"
-    elif found is not None:
-        before, start, end, behind = found.groups()
-        if (spoken := _times(start, end)) is None:
-            return None
-        times = spoken
-    elif whole is not None:
-        before, behind = whole.groups()
-        times = "00:00-24:00"
-    else:
-        before, behind, times = text, "", "00:00-24:00"
-    days = f"{before} {behind}".strip(" ,:;()")
-    if not days:
-        return times
-    named = as_days(days)
-    return None if named is None else f"{named} {times}"
-
-
-def _times(start: str, end: str) -> str | None:
-    """From one time of day to another; `9-5` ends in the afternoon."""
-    if "m" in end and "m" not in start and "uhr" not in start:
-        start += "am"
-    begins, ends = as_clock(start), as_clock(end)
-    if begins and ends and max(ends, "05:00") < begins <= "12:00" and end.strip().isdigit():
-        ends = as_clock(f"{end}pm")
-    return f"{begins}-{ends}" if begins and ends else None
 
 
 def _tidy(number: Decimal) -> str:

@@ -133,9 +133,6 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     return asked("  or  ".join(near)) if near else None
 
 
-_MOST_SPELLINGS = 9
-
-
 def spelt(
     text: str, words: tuple[str, ...], read: Callable[[str], Read | None]
 ) -> tuple[tuple[Read, ...], bool]:
@@ -147,7 +144,7 @@ def spelt(
         return (found,), True
     pieces = shape(r"\p{L}+|[^\p{L}]+").findall(text) if len(text) <= _LONGEST else []
     choices = [_spellings(piece, words) for piece in pieces]
-    tried = ("".join(choice) for choice in islice(product(*choices), _MOST_SPELLINGS))
+    tried = ("".join(choice) for choice in islice(product(*choices), 9))
     readings = (read(said) for said in tried if said != text)
     meant = tuple(dict.fromkeys(reading for reading in readings if reading is not None))
     return meant[:2], all(len(choice) == 1 for choice in choices)

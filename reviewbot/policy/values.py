@@ -166,7 +166,7 @@ def read_date(text: str, at: int) -> date:
     return day
 
 
-_NO_END = "forever,never,always,none,unlimited,no end,open end,unbegrenzt,für immer,nie,-,n/a,∞"
+_NO_END = "forever,never,always,none,unlimited,no end,open end,unbegrenzt,unbefristet,dauerhaft,permanent,bis auf weiteres,until further notice,ewig,offen,kein,keins,für immer,nie,-,n/a,∞"
 
 
 def _no_date(
@@ -258,8 +258,7 @@ def _bad_duration(text: str, at: int, pieces: list[tuple[str, str]]) -> Misread:
     elif units == ["w"] and len(pieces[0][0]) < 6:
         message = "lengths of time are in s, m, h or d"
     elif as_clock(plain(text).removeprefix("until ").removeprefix("bis ")) is not None:
-        code, message = "P101", f'"{text}" is a time of day, and a length of time is wanted'
-        cure = "write it as  30s, 90m, 6h, 1h30m  or  2d"
+        message = f'"{text}" is a time of day, and a length of time is wanted'
     elif units and all(units) and units != ["w"]:
         message = f'the units of "{text}" must fall: days, hours, minutes, seconds, each once'
     else:

@@ -114,7 +114,7 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
 
 def _several_caps(text: str, kind: str) -> list[str]:
     """The caps of a text that holds more than one; none where it does not."""
-    pieces = shape(r",? (?:and|und) (?:also )?|[;/&] ?|, ").split(plain(text))
+    pieces = shape(r",? (?:and|und|or|oder) (?:also )?|[;/&] ?|, ").split(plain(text))
     caps = [as_cap(piece, kind) for piece in pieces if any(map(str.isdigit, piece))]
     found = [cap[0] for cap in caps if cap is not None]
     return found if len(pieces) > 1 and len(found) == len(pieces) else []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reviewbot.policy.language.grammar import DECLARED, POLICY
 from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.spoken import as_hours
 from reviewbot.policy.language.yaml import Mapping, Scalar
-from reviewbot.policy.notations import as_hours
 from reviewbot.policy.text_forms import asked, asked_of, fold, is_name, listed
 
 

@@ -58,14 +58,15 @@ _LIKELY = ("last.outcome_kind", "task.platform", "task.cm_payout_amount", "task.
 
 def _without_fact(reading: Reading, said: str, facts: Mapping[str, Fact]) -> str | None:
     """The line that a test without its fact may be: `wrong_account`, `in list watched`."""
-    for name in _LIKELY if "last.outcome_kind" in facts else ():
+    likely = (name if name in facts else name.rpartition(".")[2] for name in _LIKELY)
+    for name in (name for name in likely if name in facts):
         tried = f"in list {said}" if said in reading.declared.get("list", ()) else said
         try:
             test = read_test(tried, facts[name], reading.zone)
         except Misread:
             continue
         named = test.refers()
-        if bool(named) is (name == _LIKELY[-1]):
+        if bool(named) is (name in _LIKELY[-1]):
             return f"{name}: {tried}"
     return None
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.language.declared import declared_name, undeclared
 from reviewbot.policy.language.forms import home_of
-from reviewbot.policy.language.grammar import CONDITION, RULE, TEST
+from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.meant import meant_test, meant_value
 from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading, first_line
-from reviewbot.policy.language.spoken import STARTS, as_moment
-from reviewbot.policy.language.synonyms import ACTIONS, FACTS, meaning, meaning_inside
+from reviewbot.policy.language.synonyms import FACTS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.locales import territory_named
 from reviewbot.policy.model import FactTest
-from reviewbot.policy.notations import as_duration, as_number, as_percent, plain
+from reviewbot.policy.notations import as_number, as_percent
 from reviewbot.policy.operators import OneOf
 from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
@@ -35,139 +33,6 @@ from reviewbot.policy.text_forms import (
 from reviewbot.policy.values import Misread, read_duration
 
 _FAMILIES = {name.partition(".")[0] for facts in CATALOGUE.values() for name in facts}
-
-
-_JOINS = ("or", "and", "oder", "und", "/", "|", "+", "&", "then")
-"""Words between two actions."""
-
-
-def _key_behind(action: str, rest: str) -> str | None:
-    """The key whose value stands behind an action on its line; None where it takes none."""
-    if action == Action.ESCALATE:
-        asks = len(rest.split(" ")) > 2 or rest.startswith("question")
-        return "question" if asks and not rest.startswith("to ") else "to"
-    if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
-        return rest.partition(" ")[0]
-    keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
-    return keys.get(Action(action))
-
-
-def _with_more(
-    reading: Reading, text: str, allowed: tuple[Action, ...], what: str
-) -> tuple[str, str | None] | None:
-    """An action with what it needs in one line, two actions, or the name of a rule or a person."""
-    if text in reading.declared.get("rule", ()):
-        under = f"write  by: {text}" if what.startswith("expect") else None
-        return f'"{text}" is the name of a rule, not an action', under
-    word, _, rest = plain(text).partition(" ")
-    named = next((name for name in allowed if fold(word.rstrip(":")) == name), None)
-    action = named or meaning(word, ACTIONS, allowed)
-    if people := shape(r"to:? (.+?(?:, | and | und | & ).+)").fullmatch(rest):
-        names = shape(", | and | und | & ").split(people.group(1))
-        rest = f"to [{', '.join(names)}]"
-    rest = rest.strip("():, \"'-")
-    if action is None or not rest:
-        return None
-    own = next((key for key in TEST.keys if rest.startswith(f"{key} ")), None)
-    if what == "expect:" and own is not None:
-        below = f"{own}: {rest.removeprefix(own).strip(': ')}"
-        return (
-            f"{own}:  stands on a line of its own",
-            f"write  expect: {action}  and below it  {below}",
-        )
-    rest = rest.removeprefix("until ").removeprefix("because ")
-    name = _key_behind(action, rest)
-    if name is None or (named is None and meaning(rest, ACTIONS, allowed) == action):
-        return f'there is no action "{text}"', asked(action)
-    return _on_own_line(reading, action, name, rest, what)
-
-
-def _on_own_line(
-    reading: Reading, action: str, name: str, rest: str, what: str
-) -> tuple[str, str | None]:
-    """What to say of an action with what it needs, or with another action, behind it."""
-    if rest.partition(" ")[0] in _JOINS and what != "then:":
-        return f"{what}  takes one action", asked(action)
-    if rest.partition(" ")[0] in _JOINS:
-        under = f"write  {action}  here, and a rule of its own for the other"
-        return "one rule does one thing", under
-    rest = rest.removeprefix(name).lstrip(": ") or "yes"
-    if what != "then:":
-        lines = f"write below it  then: {action}  and  {name}: {rest}"
-        return f"{what}  takes an action alone", asked(action) if what == "expect:" else lines
-    if action == Action.WAIT:
-        start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
-        rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
-    message = f"{name}:  stands on a line of its own"
-    return message, f"write  then: {action}  and below it  {name}: {rest}"
-
-
-_EFFECTS = {
-    Action.APPROVE: "pay",
-    Action.DISPUTE: "send back",
-    Action.FINALIZE: "accept the account",
-    Action.REQUEST_CORRECTIONS: "send back",
-    Action.ESCALATE: "ask a person",
-    Action.WAIT: "look again later",
-    Action.LEAVE: "let silence pay",
-}
-
-
-def _meant_action(word: str, allowed: tuple[Action, ...]) -> str | None:
-    return meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
-
-
-def refuse_action(
-    reading: Reading, scalar: Scalar, allowed: tuple[Action, ...], what: str = "then:"
-) -> None:
-    """Report a word that is no action here."""
-    word = scalar.value
-    message = f'there is no action "{word}"'
-    under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
-    if (denied := _denied(word, allowed, what)) is not None:
-        (message, under), replacement = denied, None
-    elif word in set(Action):
-        action = Action(word)
-        other = action.writes and action not in ACTIONS_OF[reading.review]
-        where = "an action of the other kind of review" if other else "no action here"
-        message, replacement = f'"{word}" is {where}', None
-    elif replacement is None and (more := _with_more(reading, word, allowed, what)) is not None:
-        message, under = more
-    elif replacement is None and (meant := _meant_action(word, allowed)) is not None:
-        under = f"did you mean  {meant}  ?"
-    cure = _effects(allowed, under if denied else None)
-    if what == "if undecided:" and under == asked(Action.DISPUTE):
-        names = reading.declared.get("reason", ())
-        name = f"reason: {names[0]}" if len(names) == 1 else "reason:  with a name from  reasons:"
-        under = f"write below it  then: dispute  and  {name}"
-        replacement = None
-    elif under == asked(Action.WAIT):
-        cure = f"a wait needs  until:  below it; {cure}"
-    reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
-
-
-def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:
-    """What the actions do: those that a hint names, or all."""
-    named = [action for action in allowed if action in (hint or "").split()]
-    cure = listed(f"{action} ({_EFFECTS[action]})" for action in named or allowed)
-    return cure if named else f"actions are {cure}"
-
-
-def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:
-    """What to say of an action with a word for not in front: message, and what to write."""
-    turned = begins(word, f"do not,don't,dont,no,{NOT}")
-    said = "" if turned is None else turned[2]
-    action = only_cure(said, allowed) or meaning(said, ACTIONS, allowed)
-    if turned is None or action is None:
-        return None
-    form = {"expect:": "expect never:", "then: of never:": "then:"}.get(what)
-    others = [other for other in _INSTEAD if other in allowed and other != action]
-    under = asked("  or  ".join(others[:2])) if form is None else f"write  {form} {action}"
-    return f"{what}  takes an action, without  {turned[1]}", under
-
-
-_INSTEAD = (Action.DISPUTE, Action.REQUEST_CORRECTIONS, Action.ESCALATE, Action.APPROVE)
-"""What is likely done where something is not, the likeliest first."""
 
 
 def refuse_fact(
@@ -220,6 +85,11 @@ def _nearest_fact(
 def _refuse_line(reading: Reading, scalar: Scalar, name: str, facts: Mapping[str, Fact]) -> bool:
     """Report `not` in front of a fact, one behind the colon, or several on a line; whether one stood there."""
     if _refuse_not(reading, scalar, facts):
+        return True
+    if (asks := shape(r"((?:any|every|no) check)[. ](\w+)").fullmatch(name)) is not None:
+        line = f"{asks.group(2).removeprefix('s.')}: {_behind(reading, scalar)}"
+        under = f"write  {asks.group(1)}:  and below it  {line}"
+        reading.add("P021", scalar, "what is asked of a check stands below it", under=under)
         return True
     if (behind := _behind(reading, scalar)) in facts:
         message = "the fact stands in front of the colon, its test behind it"
@@ -282,7 +152,7 @@ def _meant_elsewhere(
         message = f"{name}:  belongs to the rule, and stands here among its conditions"
         under = f"write  {name}: {_behind(reading, scalar)}".rstrip()
         return message, f"{under}  in the column of  when:", None
-    is_strange = is_line and name not in (*CONDITION.keys, *reading.facts)
+    is_strange = is_line and name not in reading.facts and not only_cure(name, CONDITION.keys)
     if is_strange and (home := home_of(name, _behind(reading, scalar))) is not None:
         return f"{name}:  is no fact, and stands here among conditions", home, None
     if is_strange and name in _FAMILIES:
@@ -292,10 +162,15 @@ def _meant_elsewhere(
         message = f'"{name}" is one of the named conditions, not a fact'
         return message, f"write  condition: {name}", None
     if not inside_check:
-        other = CATALOGUE["accounts" if reading.review == "comments" else "comments"]
-        here = f"this policy is for {reading.review}"
-        message = f"{name} is a fact of the other kind of review; {here}"
-        return (message, None, None) if name in other else None
+        message = (
+            f"{name} is a fact of the other kind of review; this policy is for {reading.review}"
+        )
+        return (message, None, None) if any(name in facts for facts in CATALOGUE.values()) else None
+    return _outside_checks(reading, name)
+
+
+def _outside_checks(reading: Reading, name: str) -> tuple[str, str | None, str | None] | None:
+    """What to say of a fact inside a check that belongs outside, or is called otherwise there."""
     bare = name.removeprefix("last.")
     if bare in ATTEMPT_FACTS:
         message = f"inside a check the fact is called {bare}: it belongs to each attempt"

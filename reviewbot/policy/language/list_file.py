@@ -191,6 +191,10 @@ class ListSheet:
             message = "this line is the sum of a sheet, not a value of the list"
             self._add("P129", row.cells[0].span, message, "delete this line")
             return None
+        if [cell.text.casefold() for cell in row.cells] == list(header):
+            message = "the header stands here once more"
+            self._add("P129", row.cells[0].span, message, "delete this line")
+            return None
         cells = dict(zip(header, row.cells, strict=True))
         if not self._is_wanted(cells):
             return None
@@ -199,11 +203,8 @@ class ListSheet:
             cure = "write it, or delete the line"
             self._add("P129", spot(row.line, 0), f"this line has no {self._column}", cure)
             return None
-        if shape(r"[\p{L}\d@._-]{3,}(?: ?[,;|] ?[\p{L}\d@._-]{3,})+").fullmatch(value.text):
-            pieces = shape(r" ?[,;|] ?").split(value.text)
-            cure = f"write each on a line of its own:  {'  and  '.join(pieces)}"
-            self._add("P129", value.span, "one value stands on a line, and here are several", cure)
-            return None
+        if (spoilt := _spoilt(value.text)) is not None:
+            self._add("P337", value.span, *spoilt, severity=Severity.WARNING)
         return ListEntry(
             id=value.text,
             note=None if note is None else note.text or None,
@@ -246,9 +247,6 @@ class ListSheet:
     def _hides(self, cell: SheetCell) -> bool:
         """Refuse a value that looks like another: nothing would ever be found under what is seen."""
         at = first_unseen(cell.text)
-        if at is None and (spoilt := _spoilt(cell.text)) is not None:
-            self._add("P129", cell.span, *spoilt)
-            return True
         if at is None:
             return False
         line, start = cell.span.line - 1, cell.span.column - 1
@@ -343,7 +341,7 @@ class ListSheet:
 def _spoilt(text: str) -> tuple[str, str] | None:
     """What a spreadsheet or a word processor made of a value, and what to do; None where it is as typed."""
     if shape(rf"[{_QUOTES}].*[{_QUOTES}]|'[^']+").fullmatch(text):
-        return "these quotes would be part of the value", f"write  {text.strip(_QUOTES)}"
+        return "these quotes are part of the value", f"write  {text.strip(_QUOTES)}"
     if shape(r"\d[.,]\d+E[+]?\d+").fullmatch(text):
         cure = "in the spreadsheet make the column text, type the value again, and save it again"
         return "the spreadsheet has shortened this number, so its last digits are lost", cure
@@ -352,6 +350,9 @@ def _spoilt(text: str) -> tuple[str, str] | None:
             "this is an error of the spreadsheet, not a value",
             "type the value there, or delete it",
         )
+    if shape(r"[\p{L}\d@._-]{3,}(?: ?[,;|] ?[\p{L}\d@._-]{3,})+").fullmatch(text):
+        cure = f"write each on a line of its own:  {'  and  '.join(shape(' ?[,;|] ?').split(text))}"
+        return "one value stands on a line, and here seem to be several", cure
     return None
 
 

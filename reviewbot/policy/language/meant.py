@@ -180,6 +180,7 @@ class _Asked(AskedText):
             self._in_hours,
             self._about,
             *((self._two_ends, self._range) if self.fact.type in _ORDERED else ()),
+            self._since,
             self._compared,
             self._behind,
             lambda text, _: self._several(text, exactly=True),
@@ -308,7 +309,7 @@ class _Asked(AskedText):
         if equal := shape(r"(?:than )?or equals?(?: to)? (.+)").fullmatch(rest):
             words = {"more than": "at least", "less than": "at most"}.get(words, words)
             rest = equal.group(1)
-        value = self.value(rest)
+        value = self._passed(words, rest) or self.value(rest)
         if value is None and begins(rest, COMPARISONS) and depth < 2:
             return self._compared(rest, depth + 1)
         if self.fact.type is FactType.MOMENT:
@@ -320,6 +321,20 @@ class _Asked(AskedText):
         if not phrase[:1].isalpha():
             self.why = f"comparisons are words: {phrase} is not one"
         return f"{words} {value}"
+
+    def _passed(self, words: str, text: str) -> str | None:
+        """The last day of what a moment lies after: a whole month has passed then."""
+        is_after = self.fact.type is FactType.MOMENT and words in ("after", "more than")
+        return next(reversed(as_when(bare(text))), None) if is_after else None
+
+    def _since(self, text: str, _: int) -> str | None:
+        """`since yesterday` of a length of time: so long at least, or no longer."""
+        found = shape(r"(?:since|seit) (.+)").fullmatch(text)
+        value = self.value(found.group(1)) if found else None
+        if value is None or self.fact.type is not FactType.DURATION:
+            return None
+        self.sure = False
+        return f"at least {value}  or  at most {value}"
 
     def _behind(self, text: str, _: int) -> str | None:
         """`3 or more`, `10+`."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.locales import territory_named
 from reviewbot.policy.notations import as_count, bare
 from reviewbot.policy.operators import read_test
 from reviewbot.policy.operators.phrases import (
@@ -194,6 +195,8 @@ class AskedText:
         if len(pieces) == 1:
             return f"{no}{pieces[0]}"
         self.why = "several values stand in brackets, with commas"
+        if self.fact.name.endswith(".country"):
+            pieces = [territory_named(piece) or piece for piece in pieces]
         stripped = [(begins(piece, NOT) or ("", "", piece))[2] for piece in pieces]
         no = no or "not " * (len(pieces) > 1 and all(begins(piece, NOT) for piece in pieces))
         return f"{no}[{', '.join(stripped)}]" if pieces else None

@@ -10,19 +10,19 @@ from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.policy.language.caps import OWN, RULE_OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_any, read_when_part
 from reviewbot.policy.language.declared import declared_name
-from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
-from reviewbot.policy.language.hints import refuse_action
+from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, TEST, keys_of
 from reviewbot.policy.language.ladder import read_stage
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
 from reviewbot.policy.language.schedule import read_moment, read_reminders, read_targets
-from reviewbot.policy.language.spoken import STARTS
-from reviewbot.policy.language.synonyms import KEYS, meaning
+from reviewbot.policy.language.spoken import STARTS, as_moment
+from reviewbot.policy.language.synonyms import ACTIONS, KEYS, meaning, meaning_inside
 from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
-from reviewbot.policy.notations import as_share
-from reviewbot.policy.text_forms import listed
+from reviewbot.policy.notations import as_duration, as_share, as_yes_no, plain
+from reviewbot.policy.operators.phrases import NOT, begins
+from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, only_cure, shape
 from reviewbot.policy.values import read_duration, read_share
 
 
@@ -79,7 +79,7 @@ def _rule(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Rule | None
 
 def _shadow(reading: Reading, fields: MappingReader) -> bool:
     scalar = fields.text("shadow")
-    share = None if scalar is None or scalar.value in ("0", "1") else as_share(scalar.value)
+    share = None if scalar is None or as_yes_no(scalar.value) else as_share(scalar.value)
     if scalar is not None and share is not None:
         message = "shadow:  is yes or no; the tasks that a rule decides are a share under  rollout:"
         reading.add("P101", scalar, message, under=f"write  rollout: {share}")
@@ -290,3 +290,133 @@ def _rollout(reading: Reading, fields: MappingReader) -> float | None:
         cure = "write  1%  or delete the line"
         reading.add("P102", scalar.span, '"1" may mean 1% or all', cure=cure)
     return share
+
+
+_JOINS = ("or", "and", "oder", "und", "/", "|", "+", "&", "then")
+"""Words between two actions."""
+
+
+def _key_behind(action: str, rest: str) -> str | None:
+    """The key whose value stands behind an action on its line; None where it takes none."""
+    if action == Action.ESCALATE:
+        asks = len(rest.split(" ")) > 2 or rest.startswith("question")
+        return "question" if asks and not rest.startswith("to ") else "to"
+    if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
+        return rest.partition(" ")[0]
+    keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
+    return keys.get(Action(action))
+
+
+def _with_more(
+    reading: Reading, text: str, allowed: tuple[Action, ...], what: str
+) -> tuple[str, str | None] | None:
+    """An action with what it needs in one line, two actions, or the name of a rule or a person."""
+    if text in reading.declared.get("rule", ()):
+        under = f"write  by: {text}" if what.startswith("expect") else None
+        return f'"{text}" is the name of a rule, not an action', under
+    word, _, rest = plain(text).partition(" ")
+    named = next((name for name in allowed if fold(word.rstrip(":,;")) == name), None)
+    action = named or meaning(word, ACTIONS, allowed)
+    if people := shape(r"to:? (.+?(?:, | and | und | & ).+)").fullmatch(rest):
+        names = shape(", | and | und | & ").split(people.group(1))
+        rest = f"to [{', '.join(names)}]"
+    rest = rest.strip("():, \"'-")
+    if action is None or not rest:
+        return None
+    own = next((key for key in TEST.keys if rest.startswith(f"{key} ")), None)
+    if what == "expect:" and own is not None:
+        below = f"{own}: {rest.removeprefix(own).strip(': ')}"
+        return (
+            f"{own}:  stands on a line of its own",
+            f"write  expect: {action}  and below it  {below}",
+        )
+    rest = rest.removeprefix("until ").removeprefix("because ")
+    name = _key_behind(action, rest)
+    if name is None or (named is None and meaning(rest, ACTIONS, allowed) == action):
+        return f'there is no action "{text}"', asked(action)
+    return _on_own_line(reading, action, name, rest, what)
+
+
+def _on_own_line(
+    reading: Reading, action: str, name: str, rest: str, what: str
+) -> tuple[str, str | None]:
+    """What to say of an action with what it needs, or with another action, behind it."""
+    if rest.partition(" ")[0] in _JOINS and what != "then:":
+        return f"{what}  takes one action", asked(action)
+    if rest.partition(" ")[0] in _JOINS:
+        under = f"write  {action}  here, and a rule of its own for the other"
+        return "one rule does one thing", under
+    rest = rest.removeprefix(name).lstrip(": ") or "yes"
+    if what != "then:":
+        lines = f"write below it  then: {action}  and  {name}: {rest}"
+        return f"{what}  takes an action alone", asked(action) if what == "expect:" else lines
+    if action == Action.WAIT:
+        start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
+        rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
+    message = f"{name}:  stands on a line of its own"
+    return message, f"write  then: {action}  and below it  {name}: {rest}"
+
+
+_EFFECTS = {
+    Action.APPROVE: "pay",
+    Action.DISPUTE: "send back",
+    Action.FINALIZE: "accept the account",
+    Action.REQUEST_CORRECTIONS: "send back",
+    Action.ESCALATE: "ask a person",
+    Action.WAIT: "look again later",
+    Action.LEAVE: "let silence pay",
+}
+
+
+def refuse_action(
+    reading: Reading, scalar: Scalar, allowed: tuple[Action, ...], what: str = "then:"
+) -> None:
+    """Report a word that is no action here."""
+    word = scalar.value
+    message = f'there is no action "{word}"'
+    under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
+    if (denied := _denied(word, allowed, what)) is not None:
+        (message, under), replacement = denied, None
+    elif word in set(Action):
+        action = Action(word)
+        other = action.writes and action not in ACTIONS_OF[reading.review]
+        where = "an action of the other kind of review" if other else "no action here"
+        message, replacement = f'"{word}" is {where}', None
+    elif replacement is None and (more := _with_more(reading, word, allowed, what)) is not None:
+        message, under = more
+    elif replacement is None:
+        meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
+        under = asked(meant) if meant else under
+    cure = _effects(allowed, under if denied else None)
+    if what == "if undecided:" and under == asked(Action.DISPUTE):
+        names = reading.declared.get("reason", ())
+        name = f"reason: {names[0]}" if len(names) == 1 else "reason:  with a name from  reasons:"
+        under = f"write below it  then: dispute  and  {name}"
+        replacement = None
+    elif under == asked(Action.WAIT):
+        cure = f"a wait needs  until:  below it; {cure}"
+    reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
+
+
+def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:
+    """What the actions do: those that a hint names, or all."""
+    named = [action for action in allowed if action in (hint or "").split()]
+    cure = listed(f"{action} ({_EFFECTS[action]})" for action in named or allowed)
+    return cure if named else f"actions are {cure}"
+
+
+def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:
+    """What to say of an action with a word for not in front: message, and what to write."""
+    turned = begins(word, f"do not,don't,dont,no,{NOT}")
+    said = "" if turned is None else turned[2]
+    action = only_cure(said, allowed) or meaning(said, ACTIONS, allowed)
+    if turned is None or action is None:
+        return None
+    form = {"expect:": "expect never:", "then: of never:": "then:"}.get(what)
+    others = [other for other in _INSTEAD if other in allowed and other != action]
+    under = asked("  or  ".join(others[:2])) if form is None else f"write  {form} {action}"
+    return f"{what}  takes an action, without  {turned[1]}", under
+
+
+_INSTEAD = (Action.DISPUTE, Action.REQUEST_CORRECTIONS, Action.ESCALATE, Action.APPROVE)
+"""What is likely done where something is not, the likeliest first."""

@@ -10,9 +10,13 @@ from reviewbot.policy.language.declared import declared_name, unknown
 from reviewbot.policy.language.grammar import HOURS
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line, one_or_more
 from reviewbot.policy.language.spoken import (
+    HOURS_WORDS,
     MOMENT_WORDS,
     STARTS,
+    as_days,
+    as_hours,
     as_moment,
+    as_several_dates,
     is_clock,
     moment_inside,
 )
@@ -27,15 +31,7 @@ from reviewbot.policy.model import (
     Reminder,
     WhenOpens,
 )
-from reviewbot.policy.notations import (
-    HOURS_WORDS,
-    as_dates,
-    as_days,
-    as_duration,
-    as_hours,
-    as_several_dates,
-    plain,
-)
+from reviewbot.policy.notations import as_dates, as_duration, plain
 from reviewbot.policy.text_forms import asked, listed, only_cure, shape, spelt
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 

@@ -1,17 +1,19 @@
-"""Moments and caps as people say them, in English or German, written as a policy writes them."""
+"""Moments, caps, days and hours as people say them, in English or German, written as a policy writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 from decimal import Decimal
 
 from reviewbot.policy.notations import (
+    DAY_OF,
     MONEY_WORDS,
     TIME_WORDS,
     as_clock,
     as_count,
+    as_dates,
     as_duration,
-    as_hours,
     as_money,
     as_share,
     as_when,
@@ -119,6 +121,7 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     said = fold(plain(text)).strip(" .;!?…").replace("calendar day", "kalendertag")
     after = ""
     said = shape(r"\b(?:24|twenty-four|vierundzwanzig) ?(?:h|hours?|stunden)\b").sub("day", said)
+    said = shape(r",? (?:in )?(?:total|overall|altogether|insgesamt|gesamt)$").sub("", said)
     said = shape(r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$").sub("\\1", said)
     one = shape(
         r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
@@ -184,3 +187,135 @@ def _period(said: str) -> tuple[str, str | None]:
     if turned is not None and turned.group(1) in _PERIOD_OF:
         return turned.group(2), _PERIOD_OF[turned.group(1)]
     return said, None
+
+
+_GROUPS = {
+    "mon-fri": "wochentage weekdays weekday workdays working days business days werktags werktage wochentags "
+    "arbeitstage unter der woche",
+    "sat-sun": "weekend weekends wochenende am wochenende",
+    "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day every night nights nightly"
+    " jede nacht nachts every evening abends jeden abend",
+}
+_OF_HOURS = "to till until through bis from von and und except außer am pm uhr noon midnight"
+HOURS_WORDS = (*DAY_OF, *_GROUPS.values(), _OF_HOURS)
+"""Words of hours: one that is spelt wrong is looked for among them."""
+
+
+def as_days(text: str) -> str | None:
+    """`Monday to Friday`, `Mo-Fr`, `weekdays`, `Sa, So` as `mon-fri`; None where it is no days."""
+    text = plain(text).casefold().strip(" ,:;")
+    said = text
+    text = shape(r"(?:on |from |von |every |jeden |am |each |open )*(.*)").fullmatch(text).group(1)
+    for days, words in _GROUPS.items():
+        for named in (said, text):
+            if named and f" {named} " in f" {words} " and not named.startswith(("day", "der")):
+                return days
+    if others := shape(r"(.+?),? (?:except|but not|without|not|außer|ohne)(?: on)? (.+)").fullmatch(
+        text
+    ):
+        return _days_without(as_days(others.group(1)), as_days(others.group(2)))
+    pieces = []
+    for piece in shape(r",|;|/|\+|&| and | und ").split(text):
+        ends = shape(r" ?- ?| to | till | until | through | thru | bis (?:zum )?|\.\.+").split(
+            piece.strip()
+        )
+        names = [DAY_OF.get(end.strip(" .")) for end in ends]
+        if len(names) > 2 or None in names:
+            return None
+        pieces.append("-".join(filter(None, names)))
+    return ",".join(pieces)
+
+
+_WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _days_without(days: str | None, left_out: str | None) -> str | None:
+    """Days of the week without some of them."""
+    if days is None or left_out is None:
+        return None
+    rest = [day for day in _WEEK if day in _each(days) and day not in _each(left_out)]
+    return (
+        ",".join(rest).replace("mon,tue,wed,thu,fri", "mon-fri").replace("mon-fri,sat", "mon-sat")
+        or None
+    )
+
+
+def _each(days: str) -> set[str]:
+    """Each day of `mon-fri,sun`."""
+    found: set[str] = set()
+    for piece in days.split(","):
+        first, _, last = piece.partition("-")
+        begins, ends = _WEEK.index(first), _WEEK.index(last or first)
+        found.update(_WEEK[at % 7] for at in range(begins, ends + 1 + 7 * (ends < begins)))
+    return found
+
+
+def as_hours(text: str) -> str | None:
+    """Days and times in any order, as `mon-fri 09:00-18:00`; whole days where no time is named."""
+    text = shape(r"\b(?:noon|midday|mittags?)\b").sub("12:00", plain(text).casefold())
+    text = shape(r"(\d{1,2}) ?(?:uhr|h) ?(\d\d)\b").sub("\\1:\\2", text)
+    text = shape(r"\b(?:midnight|mitternacht)$").sub("24:00", text)
+    text = shape(r"\b(?:midnight|mitternacht)\b").sub("00:00", text)
+    clock = r"\d{1,2}(?:[:.h]\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"
+    joint = r"(?:-|to|till|until|bis|and|und)"
+    found = shape(
+        rf"(.*?)(?:from |von |between |zwischen |, ?)?({clock}) ?{joint} ?({clock})(.*)"
+    ).fullmatch(text)
+    whole = shape(
+        r"(.*?),? ?(?:all day|whole day|ganztags|ganztägig|24/7|24h|24 hours|rund um die uhr)(.*)"
+    ).fullmatch(text)
+    begun = shape(
+        rf"(.*?)(from|after|since|ab|von|until|till|bis) ({clock})(?: on| onwards)?(.*)"
+    ).fullmatch(text)
+    if found is None and begun is not None and (at := as_clock(begun.group(3))) is not None:
+        before, word, _, behind = begun.groups()
+        times = f"{at}-24:00" if word in ("from", "after", "since", "ab", "von") else f"00:00-{at}"
+    elif found is not None:
+        before, start, end, behind = found.groups()
+        if (spoken := _times(start, end)) is None:
+            return None
+        times = spoken
+    elif whole is not None:
+        before, behind = whole.groups()
+        times = "00:00-24:00"
+    else:
+        before, behind, times = text, "", "00:00-24:00"
+    days = f"{before} {behind}".strip(" ,:;()")
+    if not days:
+        return times
+    named = as_days(days)
+    return None if named is None else f"{named} {times}"
+
+
+def _times(start: str, end: str) -> str | None:
+    """From one time of day to another; `9-5` ends in the afternoon."""
+    if "m" in end and "m" not in start and "uhr" not in start:
+        start += "am"
+    begins, ends = as_clock(start), as_clock(end)
+    if begins and ends and max(ends, "05:00") < begins <= "12:00" and end.strip().isdigit():
+        ends = as_clock(f"{end}pm")
+    return f"{begins}-{ends}" if begins and ends else None
+
+
+_SEVERAL_DATES = r",? (?:and|und|&) |, ?|;| ?(?:\bto\b|\bbis\b|\bthrough\b|\buntil\b|--?|\.\.) "
+
+
+def as_several_dates(text: str) -> list[str]:
+    """The days of `24.12. and 25.12.2026`, `25 to 27 December 2026`; none where it is not several."""
+    pieces = [piece.strip(" .") for piece in shape(_SEVERAL_DATES).split(plain(text))]
+    tail = shape(r"\d+((?:.*?\D)??(\d{4})?)").fullmatch(pieces[-1])
+    tails = ("", f".{tail.group(2)}", tail.group(1)) if tail else ("",)
+    meant = [
+        next(filter(None, (as_dates(f"{piece}{end}") for end in tails)), ()) for piece in pieces
+    ]
+    days = [date.fromisoformat(each[0]) for each in meant if len(each) == 1]
+    apart = (days[-1] - days[0]).days if len(days) == len(pieces) > 1 else 0
+    joint = shape(_SEVERAL_DATES).search(plain(text))
+    if (
+        joint
+        and len(days) == 2
+        and apart < 32
+        and not shape(r"[,;]|.*(?:and|und|&) ").match(joint.group(0))
+    ):
+        days = [days[0] + timedelta(days=step) for step in range(apart + 1)]
+    return [day.isoformat() for day in days] if apart > 0 else []

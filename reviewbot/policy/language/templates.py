@@ -7,7 +7,7 @@ from typing import Literal
 from reviewbot.policy.catalog import Fact, FactType, described
 from reviewbot.policy.language.hints import refuse_fact
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.synonyms import VALUES, meaning
+from reviewbot.policy.language.synonyms import FACTS, VALUES, meaning
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.locales import locale_named, locale_names
 from reviewbot.policy.model import Placeholder, Template
@@ -102,6 +102,7 @@ def read_template(
             at += 1
     parts.append(plain)
     _refuse_bare_facts(reading, scalar)
+    _warn_leftovers(reading, scalar)
     return Template(parts=_trimmed(parts), locale=locale or reading.locale, span=scalar.span)
 
 
@@ -139,6 +140,31 @@ def _refuse_bare_facts(reading: Reading, scalar: Scalar) -> None:
             reading.add("P025", place, message, under=f"write  {write}", replacement=write)
         elif opened:
             refuse_fact(reading, scalar, (start, end), code="P025")
+
+
+_LEFTOVERS = {
+    "nothing is filled in here": r"[\[<«%]{1,2}(\p{L}[\p{L}_ ]{1,24})[\]>»%]{1,2}|%[sd]\b|%\([a-z_]+\)s|\$\{?[a-z_]+\b",
+    "this is still to be written": r"\b(?:TODO|TBD|FIXME|XXX+|Lorem ipsum)\b|_{3,}|\?{3,}",
+    "it is sent as plain text, with these signs": r"</?(?:b|i|u|p|a|br|em|strong|ul|ol|li|div|span|h\d)\b[^<>]*>"
+    r"|\*\*[^*\n]+\*\*|&(?:nbsp|amp|lt|gt|quot);|\[[^\]\n]+\]\(https?:[^)\n]+\)",
+}
+"""What is left over in a text from a draft, another tool or a mail merge, by what is wrong with it."""
+_FILL_IN = r"(?:insert|enter|add|put|your|hier|name|vorname|link|reason|grund)\b.*"
+
+
+def _warn_leftovers(reading: Reading, scalar: Scalar) -> None:
+    """Warn of the first of them in a text for people, with the fact that a blank was meant for."""
+    for why, form in _LEFTOVERS.items():
+        for match in shape(form).finditer(scalar.value):
+            blank = "".join(filter(None, match.groups()))
+            fact = meaning(blank, FACTS, reading.facts) if blank else None
+            if fact is None and blank and not shape(_FILL_IN).fullmatch(blank):
+                continue
+            span = reading.document.part(scalar, match.start(), match.end())
+            under = asked(f"{{{fact}}}") if fact else None
+            message, cure = f"{match.group(0)}:  {why}", "write a fact in braces, or take it out"
+            reading.warn("P316", span, message, cure=cure, under=under)
+            return
 
 
 def _is_of_name(char: str) -> bool:
