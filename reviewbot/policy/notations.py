@@ -99,6 +99,9 @@ def as_number(text: str) -> str | None:
     text = text.removeprefix("-").removeprefix("+")
     if text in _NUMBERS:
         return f"{sign}{_NUMBERS[text]}"
+    if many := shape(r"(.+?) ?(?:k|tsd|thousand|tausend)").fullmatch(text):
+        number = as_number(many.group(1))
+        return None if number is None else _tidy(Decimal(number) * 1000)
     for form in (
         r"(\d+)",
         r"(\d*)\.(\d+)",
@@ -147,7 +150,7 @@ def as_percent(text: str) -> str | None:
 
 def as_score(text: str) -> str | None:
     """A number from 0 to 1; one of a hundred is divided."""
-    percent = as_percent(text)
+    percent = as_percent(_PARTS.get(bare(text).casefold(), text))
     number = percent or as_number(text)
     if number is None:
         found = shape(r"(.+?) ?(?:/|out of|of|von) ?(\d{1,3})").fullmatch(bare(text))

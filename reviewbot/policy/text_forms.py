@@ -143,21 +143,22 @@ def spelt(
     if (found := read(text)) is not None:
         return (found,), True
     pieces = shape(r"\p{L}+|[^\p{L}]+").findall(text) if len(text) <= _LONGEST else []
-    choices = [_spellings(piece, words) for piece in pieces]
-    tried = ("".join(choice) for choice in islice(product(*choices), 9))
-    readings = (read(said) for said in tried if said != text)
+    spellings = [_spellings(piece, words) for piece in pieces]
+    tried = islice(product(*(choice for choice, _ in spellings)), 9)
+    readings = [read(said) for said in map("".join, tried) if said != text] or [None]
+    sure = readings[0] is not None and all(is_sure for _, is_sure in spellings)
     meant = tuple(dict.fromkeys(reading for reading in readings if reading is not None))
-    return meant[:2], all(len(choice) == 1 for choice in choices)
+    return meant[: 1 if sure else 2], sure
 
 
-def _spellings(piece: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """What a piece of a text may have been meant as: itself where it is known or near to nothing."""
+def _spellings(piece: str, words: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+    """What a piece of a text may have been meant as, the likeliest first, and whether that is sure."""
     single = _single(words)
     if len(piece) < 2 or not piece[0].isalpha() or fold(piece) in single:
-        return (piece,)
+        return (piece,), True
     names = (*single, *words)  # `perday` is two of them
-    sure = only_cure(piece, names)
-    return (sure,) if sure else (*nearest(piece, names, most=2), piece)
+    near = nearest(piece, names, most=2)
+    return (*near, piece), not near or only_cure(piece, names) is not None
 
 
 @cache

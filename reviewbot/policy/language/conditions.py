@@ -43,6 +43,7 @@ MAX_LEVELS = 3
 
 _NAMED = "condition"
 _ALWAYS = "always,immer,all,alle,everything,any,anything,true,yes,ja,*,default"
+_NEVER = "never,no,none,nothing,nie,nein,false,keine,nichts,always,-"
 _GROUPS = ("any of", "none of")
 _CHECKS: dict[str, Literal["any", "every", "no"]] = {
     "any check": "any",
@@ -56,6 +57,11 @@ def read_all(
 ) -> AllOf | None:
     """Read a mapping of which every line must hold."""
     if what == "when:" and _no_lines(reading, tree):
+        return None
+    if what == "unless:" and isinstance(tree, Scalar) and fold(tree.value) in _NEVER.split(","):
+        reading.add(
+            "P031", tree, "a rule without exceptions has no  unless:", cure="delete the line"
+        )
         return None
     if isinstance(tree, Scalar) and refuse_expression(
         reading, tree, what, inside_check=inside_check

@@ -43,6 +43,15 @@ def both_in_one(key: str, first: Tree, second: Tree) -> str:
     return "keep one of them; other tools would silently drop one"
 
 
+def in_lines(tree: Sequence) -> str:
+    """What to do about a list where lines stand: `[a: 1, b: 2]`, or each behind a dash of its own."""
+    pairs = [pair for item in tree.items if isinstance(item, Mapping) for pair in item.entries]
+    if len({key.span.line for key, _ in pairs}) > 1 or len(pairs) < 2:
+        return "remove the dashes"
+    texts = (f"{key.value}: {value.value}" for key, value in pairs if isinstance(value, Scalar))
+    return f"write below it, without brackets,  {'  and  '.join(texts)}"
+
+
 def only_text(tree: Tree) -> str | None:
     """The one text in a list or in braces, where there is no other."""
     texts = tree.items if isinstance(tree, Sequence) else ()

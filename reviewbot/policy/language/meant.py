@@ -175,6 +175,9 @@ class _Asked(AskedText):
             text = " ".join(glued.groups())
         if whether := self._whether_known(text):
             return whether
+        if exact := shape(r"(exactly|genau|known|bekannt) (.+)").fullmatch(text):
+            self.sure = self.sure and "k" not in exact.group(1)
+            return self.typed(exact.group(2), depth + 1)
         sure, why = self.sure, self.why
         ways: tuple[Callable[[str, int], str | None], ...] = (
             self._in_hours,

@@ -16,6 +16,7 @@ from reviewbot.policy.language.forms import (
     both_in_one,
     cure_of_stranger,
     home_of,
+    in_lines,
     kind_of,
     only_text,
     with_own,
@@ -327,7 +328,7 @@ class Reading:
         cure = f"write  - {example}" if is_entry else f"write below it  {example}"
         if isinstance(tree, Sequence) and wanted == LINES:
             message = f"{what} takes {wanted}, and none of them begins with a dash"
-            cure = "remove the dashes"
+            cure = in_lines(tree)
         elif isinstance(tree, Mapping) and wanted == ENTRIES:
             cure = f"begin each entry with a dash:  - {begun(tree, example)}"
         self.add("P031", first_line(tree.span), message, cure=cure)

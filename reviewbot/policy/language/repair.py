@@ -320,7 +320,9 @@ def _second_key(key: str, text: str, colon: int) -> str | None:
         return None
     for many in (3, 2, 1):
         second = " ".join(words[-many:])
-        if len(words) > many and second in KEYS:
+        if len(words) > many and (
+            second in KEYS or shape(r"\d+[smhd]\w* (?:before|after) \w+").fullmatch(second)
+        ):
             return f"{second}{text[colon:]}"
     return None
 

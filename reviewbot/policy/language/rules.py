@@ -158,6 +158,9 @@ def read_action(
         said = f"{key.value} {value.value}" if isinstance(value, Scalar) else key.value
         refuse_action(reading, replace(key, value=said), allowed, what)
         return None
+    if isinstance(tree, Scalar) and not tree.value.strip() and not tree.broken:
+        reading.add("P032", tree.span, f"{what} is empty", cure=_effects(allowed, None))
+        return None
     scalar = reading.text(tree, what)
     if scalar is None:
         return None
@@ -331,7 +334,7 @@ def _with_more(
             f"write  expect: {action}  and below it  {below}",
         )
     rest = rest.removeprefix("until ").removeprefix("because ")
-    name = _key_behind(action, rest)
+    name = None if named is None and rest.split(" ")[0] in _SMALL else _key_behind(action, rest)
     if name is None or (named is None and meaning(rest, ACTIONS, allowed) == action):
         return f'there is no action "{text}"', asked(action)
     return _on_own_line(reading, action, name, rest, what)
@@ -356,6 +359,9 @@ def _on_own_line(
     message = f"{name}:  stands on a line of its own"
     return message, f"write  then: {action}  and below it  {name}: {rest}"
 
+
+_SMALL = ("an", "at", "back", "it", "the", "them", "him", "her", "den", "die", "das", "zum", "zur")
+"""Words that go on with a sentence, and name nobody and nothing."""
 
 _EFFECTS = {
     Action.APPROVE: "pay",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
+from reviewbot.policy.language.synonyms import PERIODS
 from reviewbot.policy.notations import (
     DAY_OF,
     MONEY_WORDS,
@@ -32,15 +33,7 @@ _BEFORE = r"(?:before|bevor|prior to|ahead of|until|till|to|bis|vor|left|remaini
 _AFTER = r"(?:after|since|from|nach|seit|ab|later than|past)"
 _PLACES = ("before deadline", "when", "once", "opens", "öffnet", "bestätigung", "confirmation")
 _OF_CAPS = "per pro je each every for account accounts konto decisions after nach percent prozent"
-_PERIODS = {
-    "hour": "hour hours h hourly stunde stunden stündlich std 1h 60m",
-    "calendar day": "kalendertag",
-    "day": "day days d daily tag tage täglich 24h 1d",
-    "week": "week weeks weekly w woche wöchentlich 7d",
-    "month": "month months monthly monat monatlich 30d",
-    "minute": "minute minutes min minutely",
-}
-_PERIOD_OF = {word: period for period, words in _PERIODS.items() for word in words.split()}
+_PERIOD_OF = {word: names[0] for word, names in PERIODS.items()}
 _WORDS = (*_ENDS[3:-1].split("|"), *_BEFORE[3:-1].split("|"), *_AFTER[3:-1].split("|"))
 MOMENT_WORDS = (*TIME_WORDS, *_WORDS, *" ".join(STARTS.values()).split(" "), *_PLACES)
 CAP_WORDS = (*MONEY_WORDS, *_PERIOD_OF, *COMPARISONS["at most"].split(","), *_OF_CAPS.split())
@@ -50,6 +43,7 @@ CAP_WORDS = (*MONEY_WORDS, *_PERIOD_OF, *COMPARISONS["at most"].split(","), *_OF
 def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
     """Write a moment as a policy does; `start` is how the beginning of a review is named."""
     said = fold(plain(text)).strip(" .:;,")
+    said = shape(r"^(before|vor|after|nach) ([^\d]+?):? (\d.*)$").sub("\\3 \\1 \\2", said)
     opens = shape(
         r"(?:when|once|if|as soon as|at|after|until|till|wenn|sobald|bis)? ?(?:the )?(?:opening of )?(.+?)"
         r" ?(?:opens?|is open|open|opening|öffnen|öffnet|offen|offen ist|starts?|begins?|beginnt)?(?: again)?"
@@ -116,13 +110,20 @@ def by_the_clock(text: str, calendars: Iterable[str]) -> tuple[str, str, str | N
 _NIGHT = "night,at night,nights,nacht,nachts,in der nacht"
 
 
+_OTHERWISE = {
+    r"\b(?:24|twenty-four|vierundzwanzig) ?(?:h|hours?|stunden)\b": "day",
+    r"\b(?:working|business|work|week|werk|arbeits) ?(days?|tage?)\b": "\\1",
+    r",? (?:in )?(?:total|overall|altogether|insgesamt|gesamt)$": "",
+    r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$": "\\1",
+}
+
+
 def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     """Write a cap of `money`, a `count` or a `share` as a policy does; whether nothing in it is a guess."""
     said = fold(plain(text)).strip(" .;!?…").replace("calendar day", "kalendertag")
     after = ""
-    said = shape(r"\b(?:24|twenty-four|vierundzwanzig) ?(?:h|hours?|stunden)\b").sub("day", said)
-    said = shape(r",? (?:in )?(?:total|overall|altogether|insgesamt|gesamt)$").sub("", said)
-    said = shape(r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$").sub("\\1", said)
+    for form, put in _OTHERWISE.items():
+        said = shape(form).sub(put, said)
     one = shape(
         r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
     ).fullmatch(said)
@@ -135,20 +136,25 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     if ends := shape(r"(?:between |from )?[\d.,]+ ?(?:-|to|and|bis|und) ?(\d.*)").fullmatch(said):
         said, sure = ends.group(1), False
     said, period = _period(said)
-    if kind == "any" and shape(r".*(?:\$|usd|dollar|cent|¢|ct\b|€|eur|£|gbp|chf).*").fullmatch(
-        said
-    ):
-        kind = "money"
-    amount = {"money": as_money, "share": as_share}.get(kind, as_count)(said)
+    amount = _amount(said, kind)
     if amount is None:
         return None
-    if period in _WINDOWS:
-        sure, amount = False, _a_day(amount, _WINDOWS[period])
+    if times := _WINDOWS.get(period or "") or _days_of(period):
+        sure, amount = False, _a_day(amount, times)
         period = "hour" if period == "minute" else "day"
     if period is None and kind != "share":
         sure, period = False, "day"
     window = f" {account}per {period}" if period else ""
     return f"at most {amount}{window}{after}", sure
+
+
+_MONEY = r".*(?:\$|usd|dollar|cent|¢|ct\b|€|eur|£|gbp|chf).*"
+
+
+def _amount(said: str, kind: str) -> str | None:
+    """Write what a cap counts: `any` is money where a currency stands."""
+    kind = "money" if kind == "any" and shape(_MONEY).fullmatch(said) else kind
+    return {"money": as_money, "share": as_share}.get(kind, as_count)(said)
 
 
 def _without_bound(said: str) -> tuple[str, bool]:
@@ -167,6 +173,12 @@ _WINDOWS = {"week": Decimal(7), "month": Decimal(30), "minute": Decimal(1) / 60}
 """Times that no cap counts in: how many of those that one does."""
 
 
+def _days_of(period: str | None) -> Decimal | None:
+    """How many days `12h` or `3d` are."""
+    found = shape(r"(\d+)([hsd]).*").fullmatch(period or "")
+    return None if found is None else Decimal(found.group(1)) / (1 if found.group(2) == "d" else 24)
+
+
 def _a_day(amount: str, times: Decimal) -> str:
     number, _, currency = amount.partition(" ")
     if number.endswith("%"):
@@ -176,7 +188,12 @@ def _a_day(amount: str, times: Decimal) -> str:
 
 
 def _period(said: str) -> tuple[str, str | None]:
-    """Take the time off that a cap counts in: `30 usd a day`, `daily: 30`."""
+    """Take the time off that a cap counts in: `30 usd a day`, `daily: 30`, `30 every 12 hours`."""
+    every = shape(
+        r"(.+?) (?:every|each|per|within|in|alle|je|pro) (\d+) ?((?:h|s|d|tag).*)"
+    ).fullmatch(said)
+    if every is not None and every.group(2) not in ("1", "7", "30"):
+        return every.group(1), f"{every.group(2)}{every.group(3).replace('tag', 'd')}"
     found = shape(
         r"(.+?) ?(?:/|\||per|a|an|each|every|pro|je|im|am|in|within|in a|every single)?"
         r" ?(\p{L}+|24h|1h|1d|7d|30d)"

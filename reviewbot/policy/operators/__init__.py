@@ -118,7 +118,7 @@ def _no_not(operator: Operator, whole: Argument) -> Misread:
     words, at = operator.words, whole.at
     message = f"not  cannot stand before  {words}"
     if operator.opposite is None:
-        cure = "put the line under  none of:"
+        cure = f"write  none of:  and below it  - {whole.fact.name}: {whole.rest}"
         return Misread("P110", message, at, at + len(words), cure=cure)
     written = operator.opposite + whole.rest[len(words) :]
     under = f"write  {written}"
