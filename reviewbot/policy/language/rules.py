@@ -334,8 +334,9 @@ def _with_more(
             f"write  expect: {action}  and below it  {below}",
         )
     rest = rest.removeprefix("until ").removeprefix("because ")
-    name = None if named is None and rest.split(" ")[0] in _SMALL else _key_behind(action, rest)
-    if name is None or (named is None and meaning(rest, ACTIONS, allowed) == action):
+    goes_on = rest.split(" ")[0] in _SMALL or meaning(rest, ACTIONS, allowed) == action
+    name = None if named is None and goes_on else _key_behind(action, rest)
+    if name is None:
         return f'there is no action "{text}"', asked(action)
     return _on_own_line(reading, action, name, rest, what)
 

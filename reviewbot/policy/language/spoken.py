@@ -139,7 +139,7 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     amount = _amount(said, kind)
     if amount is None:
         return None
-    if times := _WINDOWS.get(period or "") or _days_of(period):
+    if times := _days_of(period or ""):
         sure, amount = False, _a_day(amount, times)
         period = "hour" if period == "minute" else "day"
     if period is None and kind != "share":
@@ -173,10 +173,14 @@ _WINDOWS = {"week": Decimal(7), "month": Decimal(30), "minute": Decimal(1) / 60}
 """Times that no cap counts in: how many of those that one does."""
 
 
-def _days_of(period: str | None) -> Decimal | None:
-    """How many days `12h` or `3d` are."""
-    found = shape(r"(\d+)([hsd]).*").fullmatch(period or "")
-    return None if found is None else Decimal(found.group(1)) / (1 if found.group(2) == "d" else 24)
+def _days_of(period: str) -> Decimal | None:
+    """How many days `12h`, `3d` or a week are; of an hour, how many a minute is."""
+    found = shape(r"(\d+)([hsd]).*").fullmatch(period)
+    return (
+        _WINDOWS.get(period)
+        if found is None
+        else Decimal(found.group(1)) / (1 if found.group(2) == "d" else 24)
+    )
 
 
 def _a_day(amount: str, times: Decimal) -> str:
