@@ -22,9 +22,9 @@ from tests.simulation.run import Run
 from tests.simulation.simulate import kept_seeds, simulate
 from tests.tier import FULL
 
-HOURS = 200
+HOURS = 200 if FULL else 100
 SEEDS = tuple(range(10, 42)) if FULL else (22, 20)
-"""400 hours in two runs that take little time for it, with one to three tasks in ten hours; in the full
+"""200 hours in two runs that take little time for it, with one to three tasks in ten hours; in the full
 tier 6,400 hours, with three times as much in each."""
 WITH_ACCOUNTS = SEEDS if FULL else SEEDS[-1:]
 """Looking for accounts at every poll costs a third of a run, so in the quick tier one run does."""
