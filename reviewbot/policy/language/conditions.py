@@ -7,7 +7,7 @@ from typing import Literal
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
 from reviewbot.policy.language.declared import declared_name
 from reviewbot.policy.language.expressions import lines_of, lines_of_fields
-from reviewbot.policy.language.grammar import CONDITION, PATTERN, RULE
+from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.hints import (
     misread_listed,
     misread_test,
@@ -32,11 +32,10 @@ from reviewbot.policy.model import (
     FactTest,
     Named,
     NoneOf,
-    Pattern,
     Value,
 )
 from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
-from reviewbot.policy.text_forms import BadPattern, compile_pattern, fold, found_in, shape
+from reviewbot.policy.text_forms import fold, shape
 from reviewbot.policy.values import NO, YES, Misread
 
 MAX_LEVELS = 3
@@ -58,14 +57,7 @@ def read_all(
     """Read a mapping of which every line must hold."""
     if what == "when:" and _no_lines(reading, tree):
         return None
-    if what == "unless:" and isinstance(tree, Scalar) and fold(tree.value) in _NEVER.split(","):
-        reading.add(
-            "P031", tree, "a rule without exceptions has no  unless:", cure="delete the line"
-        )
-        return None
-    if isinstance(tree, Scalar) and refuse_expression(
-        reading, tree, what, inside_check=inside_check
-    ):
+    if isinstance(tree, Scalar) and _no_condition(reading, tree, what, inside_check):
         return None
     mapping = reading.mapping(tree, what, "a fact, a colon and a test, one a line")
     if mapping is None:
@@ -93,6 +85,20 @@ def read_all(
         if part is not None:
             parts.append(part)
     return AllOf(parts=tuple(parts), span=mapping.span)
+
+
+def _no_condition(reading: Reading, scalar: Scalar, what: str, inside_check: bool) -> bool:
+    """Report one text in place of lines; whether it was more than a word that means nothing."""
+    message = cure = None
+    if what == "unless:" and fold(scalar.value) in _NEVER.split(","):
+        message, cure = "a rule without exceptions has no  unless:", "delete the line"
+    elif scalar.value in reading.declared.get("rule", ()):
+        message = f'"{scalar.value}" is the name of a rule, not a condition'
+        cure = "write its conditions here; a rule above this one is asked first anyway"
+    if message is None:
+        return refuse_expression(reading, scalar, what, inside_check=inside_check)
+    reading.add("P031", scalar, message, cure=cure)
+    return True
 
 
 def refuse_expression(
@@ -410,59 +416,6 @@ def _written(tree: Tree) -> str:
     if isinstance(tree, Sequence):
         return f"[{', '.join(_written(item) for item in tree.items)}]"
     return "{…}"
-
-
-# Named patterns: each is compiled and proves itself on its own examples ------------------------
-
-
-def read_patterns(reading: Reading, tree: Tree | None) -> tuple[Pattern, ...]:
-    """Read `patterns:`."""
-    example = f"many_digits: {PATTERN.example}"
-    entries = reading.named_entries(tree, "patterns:", example, "a pattern")
-    read = (_pattern(reading, key, value) for key, value in entries)
-    return tuple(pattern for pattern in read if pattern is not None)
-
-
-def _pattern(reading: Reading, key: Scalar, tree: Tree) -> Pattern | None:
-    what = f'the pattern "{key.value}"'
-    fields = reading.section(tree, PATTERN, what)
-    if fields is None:
-        return None
-    regex = fields.text("regex")
-    matches, others = (
-        reading.texts(fields.get(name), f"an example under {name}:")
-        for name in ("matches", "does not match")
-    )
-    if regex is None:
-        return None
-    reading.look_at(regex)
-    try:
-        compiled = compile_pattern(regex.value)
-    except BadPattern as problem:
-        message = f"this regular expression cannot be used: {problem}"
-        cure = "the syntax is RE2's: no look-around, no back-references"
-        reading.add("P132", regex, message, cure=cure)
-        return None
-    for example in matches:
-        if not found_in(compiled, example.value):
-            message = f'{what} does not match its example "{example.value}"'
-            cure = "mend the regex, or move the example to  does not match:"
-            reading.add("P133", example, message, cure=cure)
-    for example in others:
-        if found_in(compiled, example.value):
-            message = f'{what} matches "{example.value}", which it should not'
-            cure = "mend the regex, or move the example to  matches:"
-            reading.add("P133", example, message, cure=cure)
-    if not matches and not others:
-        cure = "matches:  and  does not match:  prove that it does what you mean"
-        reading.warn("P333", key.span, f"{what} has no examples", cure=cure)
-    return Pattern(
-        name=key.value,
-        regex=regex.value,
-        matches=tuple(example.value for example in matches),
-        does_not_match=tuple(example.value for example in others),
-        span=fields.span,
-    )
 
 
 def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:

@@ -131,6 +131,8 @@ def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     """What to do about a key that is none of these names and near to none."""
     if len(key.split()) > _MOST_WORDS:
         return f"if it is a remark write  # {key}"
+    if fold(key) in ("unless", "except", "außer", "if not", "but not") and "when" in names:
+        return "write below  when:  none of:  and there its lines, each behind a dash"
     of_others = (said for said, words in OF_OTHERS.items() if fold(key) in words.split(", "))
     said = next(of_others, None) if "then" in names else None
     value = tree.value if isinstance(tree, Scalar) else None

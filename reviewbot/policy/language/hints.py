@@ -91,6 +91,10 @@ def _refuse_line(reading: Reading, scalar: Scalar, name: str, facts: Mapping[str
         under = f"write  {asks.group(1)}:  and below it  {line}"
         reading.add("P021", scalar, "what is asked of a check stands below it", under=under)
         return True
+    if name == "always":
+        message = "always:  is no fact to be asked here"
+        reading.add("P021", scalar, message, under="delete the line")
+        return True
     if (behind := _behind(reading, scalar)) in facts:
         message = "the fact stands in front of the colon, its test behind it"
         reading.add("P021", scalar, message, under=f"write  {behind}: {name}")

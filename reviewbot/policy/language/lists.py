@@ -1,4 +1,4 @@
-"""Named lists: values in the policy, or a CSV file beside it."""
+"""Named lists (values in the policy, or a CSV file beside it) and named patterns."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Callable
 from datetime import date
 
 from reviewbot.policy.diagnostics import Severity
-from reviewbot.policy.language.grammar import COLUMNS, LIST_ENTRY, LIST_FILE
+from reviewbot.policy.language.grammar import COLUMNS, LIST_ENTRY, LIST_FILE, PATTERN
 from reviewbot.policy.language.list_file import ListSheet, WantedRows, path_beside
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
-from reviewbot.policy.model import ListEntry, NamedList
-from reviewbot.policy.text_forms import first_unseen, said_unseen, shape
+from reviewbot.policy.model import ListEntry, NamedList, Pattern
+from reviewbot.policy.text_forms import (
+    BadPattern,
+    compile_pattern,
+    first_unseen,
+    found_in,
+    said_unseen,
+    shape,
+)
 from reviewbot.policy.values import read_date
 
 MAX_FILE = 8 * 1024 * 1024
@@ -211,3 +218,56 @@ def _from_file(
             cure = 'save it again with the encoding "UTF-8"'
     reading.add("P129", scalar.span, cannot, cure=cure)
     return ()
+
+
+# Named patterns: each is compiled and proves itself on its own examples ------------------------
+
+
+def read_patterns(reading: Reading, tree: Tree | None) -> tuple[Pattern, ...]:
+    """Read `patterns:`."""
+    example = f"many_digits: {PATTERN.example}"
+    entries = reading.named_entries(tree, "patterns:", example, "a pattern")
+    read = (_pattern(reading, key, value) for key, value in entries)
+    return tuple(pattern for pattern in read if pattern is not None)
+
+
+def _pattern(reading: Reading, key: Scalar, tree: Tree) -> Pattern | None:
+    what = f'the pattern "{key.value}"'
+    fields = reading.section(tree, PATTERN, what)
+    if fields is None:
+        return None
+    regex = fields.text("regex")
+    matches, others = (
+        reading.texts(fields.get(name), f"an example under {name}:")
+        for name in ("matches", "does not match")
+    )
+    if regex is None:
+        return None
+    reading.look_at(regex)
+    try:
+        compiled = compile_pattern(regex.value)
+    except BadPattern as problem:
+        message = f"this regular expression cannot be used: {problem}"
+        cure = "the syntax is RE2's: no look-around, no back-references"
+        reading.add("P132", regex, message, cure=cure)
+        return None
+    for example in matches:
+        if not found_in(compiled, example.value):
+            message = f'{what} does not match its example "{example.value}"'
+            cure = "mend the regex, or move the example to  does not match:"
+            reading.add("P133", example, message, cure=cure)
+    for example in others:
+        if found_in(compiled, example.value):
+            message = f'{what} matches "{example.value}", which it should not'
+            cure = "mend the regex, or move the example to  matches:"
+            reading.add("P133", example, message, cure=cure)
+    if not matches and not others:
+        cure = "matches:  and  does not match:  prove that it does what you mean"
+        reading.warn("P333", key.span, f"{what} has no examples", cure=cure)
+    return Pattern(
+        name=key.value,
+        regex=regex.value,
+        matches=tuple(example.value for example in matches),
+        does_not_match=tuple(example.value for example in others),
+        span=fields.span,
+    )

@@ -130,6 +130,8 @@ def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
     tidy = bare(plain(text))
     found = begins(tidy, IS)
     tidy = found[2] if found else tidy
+    if about := begins(tidy, ABOUT):
+        tidy, asked.sure = about[2], False
     if is_nothing(tidy) and fact.type is not FactType.TEXT:
         return Meant("0  or  unknown" if fact.type is FactType.COUNT else "unknown", sure=False)
     value = asked.value(tidy)
@@ -191,12 +193,19 @@ class _Asked(AskedText):
             self._is_so,
             lambda text, _: self.value(text),
             lambda text, _: self._several(text),
+            self._with_remark,
         )
         for read in ways:
             if fact_test := read(text, depth):
                 return fact_test
             self.sure, self.why = sure, why  # what was no way to read it says nothing
         return None
+
+    def _with_remark(self, text: str, depth: int) -> str | None:
+        """`less than 10 (new accounts)`: what stands in brackets is a remark."""
+        found = shape(r"(.+?) ?\([^()]*\)").fullmatch(text)
+        self.sure, self.why = False, "a remark stands behind a #"
+        return self.typed(found.group(1), depth + 1) if found else None
 
     def _negated(self, text: str, depth: int) -> str | None:
         found = begins(text, NOT)

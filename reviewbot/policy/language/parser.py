@@ -21,10 +21,10 @@ from reviewbot.domain.decision import ACTIONS_OF
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.diagnostics import Finding, Severity
-from reviewbot.policy.language.conditions import read_conditions, read_patterns
+from reviewbot.policy.language.conditions import read_conditions
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
 from reviewbot.policy.language.grammar import APPLIES_TO, DECLARED, PAUSED, POLICY, TESTS_FILE
-from reviewbot.policy.language.lists import ListFiles, read_lists, warn_expired
+from reviewbot.policy.language.lists import ListFiles, read_lists, read_patterns, warn_expired
 from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
 from reviewbot.policy.language.reasons import read_reasons
 from reviewbot.policy.language.rules import read_rules, rule_names

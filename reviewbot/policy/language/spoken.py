@@ -277,7 +277,7 @@ def as_hours(text: str) -> str | None:
     text = shape(r"(\d{1,2}) ?(?:uhr|h) ?(\d\d)\b").sub("\\1:\\2", text)
     text = shape(r"\b(?:midnight|mitternacht)$").sub("24:00", text)
     text = shape(r"\b(?:midnight|mitternacht)\b").sub("00:00", text)
-    clock = r"\d{1,2}(?:[:.h]\d\d)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"
+    clock = r"\d{1,2}(?:[:.h]\d\d(?::\d\d)?)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"
     joint = r"(?:-|to|till|until|bis|and|und)"
     found = shape(
         rf"(.*?)(?:from |von |between |zwischen |, ?)?({clock}) ?{joint} ?({clock})(.*)"

@@ -25,7 +25,7 @@ from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load
 from reviewbot.policy.model import WHY_NOT, Expectation, PolicyTest
 from reviewbot.policy.notations import as_count
 from reviewbot.policy.operators import operator_of, read_literal
-from reviewbot.policy.text_forms import asked, listed
+from reviewbot.policy.text_forms import asked, asked_of, listed
 from reviewbot.policy.values import Misread
 
 _CLAIMS = (
@@ -113,7 +113,8 @@ def _by(reading: Reading, fields: MappingReader) -> str | None:
             "P027", scalar, message, under=f"did you mean  {rules[named - 1]}  ?", cure=cure
         )
         return None
-    reading.add("P027", scalar, message, among=rules, cure=cure)
+    under = asked_of(scalar.value, rules)
+    reading.add("P027", scalar, message, under=under, among=rules, cure=cure)
     return None
 
 

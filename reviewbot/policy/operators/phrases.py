@@ -45,7 +45,7 @@ NOT_TEXTS = {
     "starts with": "does not start with,doesn't start with,beginnt nicht mit",
     "ends with": "does not end with,doesn't end with,endet nicht mit",
     "matches pattern": "does not match pattern,does not match,doesn't match",
-    "in list": "not in list,not on list,nicht in liste,nicht auf der liste,nicht in der liste,nicht auf,nicht in,not in the list,not on the list,outside list,outside,not in,not on",
+    "in list": "not in list,not-in list,notin list,not-in,not on list,nicht in liste,nicht auf der liste,nicht in der liste,nicht auf,nicht in,not in the list,not on the list,outside list,outside,not in,not on",
 }
 _NOTHING = "null,none,nil,\"\",'',empty,missing,undefined,n/a,leer,fehlt,unbekannt,nichts,blank,nothing,~,?,na,nan"
 """What others write where there is no value."""
