@@ -186,9 +186,12 @@ def as_share(text: str) -> str | None:
         of_what := shape(r"(\D+) (?:of|der|von|aller) .*").fullmatch(bare(text).casefold())
     ) is not None:
         return as_share(of_what.group(1))
-    part = shape(r"(\d{1,3}) ?(?:/|of|out of|von|in) ?(\d{1,3})").fullmatch(bare(text))
-    if part is not None and 0 < int(part.group(1)) <= int(part.group(2)):
-        return f"{_tidy((Decimal(part.group(1)) * 100 / Decimal(part.group(2))).quantize(Decimal(1)))}%"
+    part = shape(r"(\d{1,3}|\p{L}+) ?(?:/|of|out of|von|in) ?(\d{1,3}|\p{L}+)").fullmatch(
+        bare(text)
+    )
+    some, of = (as_number(each) or "0" for each in part.groups()) if part else ("0", "0")
+    if 0 < Decimal(some) <= Decimal(of):
+        return f"{_tidy((Decimal(some) * 100 / Decimal(of)).quantize(Decimal(1)))}%"
     number = as_number(text)
     if number is None or Decimal(number) < 0:
         return None
@@ -226,6 +229,10 @@ def as_duration(text: str) -> str | None:
         return "30m"
     if text in ("yesterday", "gestern"):
         return "1d"
+    text = shape(r"half an? (\p{L}+)").sub("0.5 \\1", text)
+    text = shape(r"(?:an? |one )?(\p{L}+) and a half|(?:eineinhalb|anderthalb) (\p{L}+)").sub(
+        "1.5 \\1\\2", text
+    )
     if turned := shape(r"([hmds])(\d+)").fullmatch(text):
         text = f"{turned.group(2)}{turned.group(1)}"
     if part := shape(r"(\d) ?/ ?(\d) ?(\p{L}+)").fullmatch(text):

@@ -71,7 +71,14 @@ _UNITS: dict[FactType, tuple[str, ...]] = {
 }
 _WORDS = tuple(
     ",".join(
-        (*COMPARISONS, *COMPARISONS.values(), *BEHIND.values(), IS, NOT, "between,zwischen,and,und")
+        (
+            *COMPARISONS,
+            *COMPARISONS.values(),
+            *BEHIND.values(),
+            IS,
+            NOT,
+            "between,zwischen,and,und,known,unknown",
+        )
     ).split(",")
 )
 """The words of a test, and those of its values by type: one that is spelt wrong is looked for among them."""

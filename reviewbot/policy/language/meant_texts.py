@@ -14,6 +14,7 @@ from reviewbot.policy.operators.phrases import (
     IS,
     NOT,
     NOT_TEXTS,
+    REMARK,
     TEXTS,
     as_searched,
     begins,
@@ -119,6 +120,7 @@ class AskedText:
     def _words_inside(self, words: str, rest: str, negated: bool) -> Meant | str:
         for word in ("the word ", "the text ", "any of ", "one of ", "either "):
             rest = rest[len(word) :] if rest.casefold().startswith(word) else rest
+        rest = str(shape(rf" ?{REMARK}$").sub("", rest))
         rest = rest.strip("*%/ []").strip("\"'*%") if "%" in rest else rest.strip("* []")
         if (second := second_test(rest)) is not None:
             return self._second(words, rest, second, negated)

@@ -158,6 +158,10 @@ def read_action(
         said = f"{key.value} {value.value}" if isinstance(value, Scalar) else key.value
         refuse_action(reading, replace(key, value=said), allowed, what)
         return None
+    if isinstance(tree, Mapping) and (under := _in_lines(tree, allowed)) is not None:
+        message = f"{what} takes an action alone, and the rest stands beside it"
+        reading.add("P031", first_line(tree.span), message, under=under)
+        return None
     if isinstance(tree, Scalar) and not tree.value.strip() and not tree.broken:
         reading.add("P032", tree.span, f"{what} is empty", cure=_effects(allowed, None))
         return None
@@ -169,6 +173,14 @@ def read_action(
             return action
     refuse_action(reading, scalar, allowed, what)
     return None
+
+
+def _in_lines(tree: Mapping, allowed: tuple[Action, ...]) -> str | None:
+    """How lines below `then:` are written of which one names the action."""
+    texts = [(key.value, value.value) for key, value in tree.entries if isinstance(value, Scalar)]
+    action = next((value for _, value in texts if value in allowed), None)
+    others = [f"{key}: {value}" for key, value in texts if value != action]
+    return action and f"write  then: {action}  and below it  {'  and  '.join(others)}"
 
 
 def _refuse_other_keys(reading: Reading, fields: MappingReader, action: Action) -> None:

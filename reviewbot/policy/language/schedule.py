@@ -298,6 +298,8 @@ def _near_moment(reading: Reading, scalar: Scalar, misread: Misread) -> tuple[st
         tried = (text.replace(number, f"{number}{unit}") for unit in ("m", "h", "d"))
         fitting = (moment for moment in tried if _is_moment(reading, scalar, moment))
         return misread.message, "  or  ".join(fitting)
+    if plain(text).casefold() in ("tomorrow", "morgen", "next day", "the next day"):
+        return misread.message, f"24h {STARTS[reading.review]}"
     is_end = shape(_THE_END).fullmatch(plain(text))
     return ("at the deadline itself silence has paid", f"1h {_END}") if is_end else None
 

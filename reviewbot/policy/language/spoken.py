@@ -160,6 +160,9 @@ def _amount(said: str, kind: str) -> str | None:
 def _without_bound(said: str) -> tuple[str, bool]:
     """Take `at most` off, before the amount or behind it; whether nothing else stands there."""
     words = begins(said, {**COMPARISONS, "at most": f"{COMPARISONS['at most']},only,limit,cap"})
+    fewer = r"(\d+)( (?:per|a|an|each|every|pro|je|am)\b.*)"  # `less than 5 per day`
+    if words and words[0] == "less than" and (found := shape(fewer).fullmatch(words[2])):
+        return f"{max(0, int(found.group(1)) - 1)}{found.group(2)}", False
     if words is not None:
         about = begins(words[2], ABOUT)
         return (about[2] if about else words[2]).lstrip(": "), words[0] == "at most" and not about

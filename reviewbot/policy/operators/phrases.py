@@ -130,7 +130,12 @@ def second_test(text: str) -> str | None:
         r".* ((?:and|but|und|aber|or|oder|&) (?:(?:does |do )?not |nicht )?"
         r"(?:contains?|includes?|starts with|ends with|in list|enthält|matches)) .*"
     ).fullmatch(text.casefold())
+    found = found or shape(rf".* ({REMARK})").fullmatch(text.casefold())
     return text[found.start(1) : found.end(1)] if found else None
+
+
+REMARK = r"\((?:case|ignor|any case|egal|gro(?:ß|ss)|klein|exact|not case|whole|only)[^()]*\)"
+"""What people add to a text that is looked for; its case is ignored in any event."""
 
 
 def is_size(text: str) -> bool:
