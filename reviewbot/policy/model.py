@@ -1,8 +1,7 @@
 """A checked policy as a tree of values.
 
-The parser turns text into this tree and reports every mistake on the way; all else works from the
-tree. Units are gone here: durations are seconds, money US dollars, shares 0 to 1, moments aware UTC
-datetimes, yes/no bool. Each node keeps the `span` it was read from.
+The parser turns text into this tree and reports every mistake on the way; all else works from the tree. Units are
+gone: durations are seconds, money US dollars, shares 0 to 1, moments aware UTC. Each node keeps the `span` it was read from.
 """
 
 from __future__ import annotations
@@ -289,11 +288,12 @@ class Hours(Node, frozen=True, kw_only=True):
 
 
 class ListEntry(Node, frozen=True, kw_only=True):
-    """A value of a list; it counts up to and including the day `until`."""
+    """A value of a list; it counts up to and including the day `until`, which may be `dated` on its own line."""
 
     id: str
     note: str | None = None
     until: date | None = None
+    dated: Span | None = None
 
 
 class NamedList(Node, frozen=True, kw_only=True):

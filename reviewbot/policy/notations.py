@@ -37,10 +37,18 @@ def _numbered(rows: str, first: int = 0) -> dict[str, int]:
 _NUMBERS = _numbered(
     "zero null never nie,one a an ein eine einer einem einen first 1st once einmal,two zwei second 2nd zweite twice"
     " zweimal,three drei third 3rd dritte dreimal,four vier,five fünf,six sechs,seven sieben,eight acht,nine neun,"
-    "ten zehn,eleven elf,twelve zwölf"
+    "ten zehn,eleven elf,twelve zwölf,thirteen dreizehn,fourteen vierzehn,fifteen fünfzehn,sixteen sechzehn,"
+    "seventeen siebzehn,eighteen achtzehn,nineteen neunzehn"
 )
 _TENS = "twenty zwanzig,thirty dreißig,forty vierzig,fifty fünfzig,sixty sechzig,seventy siebzig,eighty achtzig"
 _NUMBERS |= {word: 10 * ten for word, ten in _numbered(f"{_TENS},ninety neunzig", 2).items()}
+_NUMBERS |= {
+    form: _NUMBERS[ten] + one
+    for word, one in tuple(_NUMBERS.items())
+    for ten in f"{_TENS},ninety neunzig".replace(",", " ").split(" ")
+    for form in (f"{ten}-{word}", f"{ten} {word}", f"{word}und{ten}")
+    if 0 < one < 10
+}
 _NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
 
 _UNITS = {
@@ -130,7 +138,9 @@ def as_yes_no(text: str) -> str | None:
 def as_count(text: str) -> str | None:
     """A whole number, also with a noun behind it: `3 times`, `99 Kommentare`, `10x`, `1.000`."""
     text = bare(text)
-    found = shape(r"(.*\d|\p{L}+)(?: ?x| \p{L}+)?").fullmatch(text)
+    if text.casefold() in _NUMBERS:
+        return str(_NUMBERS[text.casefold()])
+    found = shape(r"(.*\d|[\p{L}-]+)(?: ?x| \p{L}+)?").fullmatch(text)
     if found is None:
         return None
     grouped = shape(r"[1-9]\d{0,2}(\.\d{3})+").fullmatch(found.group(1))

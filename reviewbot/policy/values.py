@@ -17,6 +17,7 @@ from reviewbot.policy.notations import (
     TIME_WORDS,
     UNIT_OF,
     as_clock,
+    as_dates,
     as_duration,
     as_money,
     as_share,
@@ -174,6 +175,8 @@ def _no_date(
 ) -> Misread:
     """Not a date; what it can mean is offered, and put in place where that is one day."""
     message = f'"{text}" is not {what}'
+    if leap := as_dates(f"{text.rstrip('. ')} 2000") or as_dates(f"{text.rstrip('. ')}.2000"):
+        cure = f"a date has its year in front: write  YEAR{leap[0][4:]}  with the year for YEAR"
     if not meant and as_clock(plain(text)) is not None and not text.isdigit():
         cure = "for a time of day declare hours, and ask  now: in hours NAME"
     if text.casefold() in _NO_END.split(","):

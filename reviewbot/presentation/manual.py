@@ -52,33 +52,10 @@ ACTIONS = {
     Action.REQUEST_CORRECTIONS: "the manager is asked to correct fields of the account",
 }
 """What each action does."""
-ALSO = {
-    "task.cm_payout_amount": "how much money it costs, price, amount, sum, payout, cheap, dear",
-    "task.saved_account_id": "which account, who posts it, the profile",
-    "task.target_author_handle": "whose video, creator, partner",
-    "task.target_video_url": "which video, link, address, url",
-    "task.times_disputed": "rejected, disputed before, sent back, came back",
-    "task.round": "which round, second visit, came back",
-    "task.time_left": "time until the deadline, hours left, remaining, expires soon, urgent",
-    "task.waiting_for": "how long it waits already, age since confirmed",
-    "outcome_kind": "result of the check: posted from the wrong account, wrong text, not found",
-    "comments_scraped": "number of comments read, seen, scraped; page was full; blind checker saw nothing",
-    "match_score": "similar, similarity, nearly the same text, a bit different, likeness, score",
-    "checks.count": "how many times it was checked, number of checks, tries, attempts, not checked yet",
-    "account.approvals_30d": "good account, trust, approved before, paid before",
-    "account.disputes_30d": "bad account, sent back often, disputed often",
-    "account.decisions_30d": "new account, known account, first time",
-    "account.dispute_share_30d": "bad account, rate, percentage sent back",
-    "account.overruled_30d": "rule was corrected by a person",
-    "account.finalized_total": "how long the account is with us, known account, old account, all tasks ever",
-    "account.country": "where the account is from, land, nation",
-    "account.handle": "name of the account, user name, who is it",
-    "fleet.blind_share_1h": "checker saw nothing, blind, no comments at all, outage",
-    "task.confirm_took": "how fast did the manager insist, clicked at once",
-    "fleet.scrape_failed_share_1h": "checker is broken, outage, sick, fails everywhere",
-    "fleet.open_tasks": "queue length, backlog, how much is waiting",
-    "fleet.escalated": "desk is overloaded, people are busy",
-}
+_ALSO_ROWS = (
+    files("reviewbot.presentation").joinpath("asked_facts.txt").read_text("utf-8").splitlines()
+)
+ALSO = dict(row.split(": ", 1) for row in _ALSO_ROWS)
 """Words by which people ask for a fact besides those of its sentence."""
 _TESTS_ALSO = {
     "more than": "greater than, higher than, above, over, >",

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
+from importlib.resources import files
 from math import log
 from typing import Generic, TypeVar
 
@@ -44,54 +45,10 @@ their them then there these they this to us was we were what when where which wh
 write you your not no
 """
 """Words that say nothing of what is asked."""
-_IRREGULAR = {
-    form: word
-    for word, forms in {
-        "pay": "paid payment payout",
-        "send": "sent",
-        "find": "found",
-        "tell": "told",
-        "say": "said",
-        "write": "written",
-        "person": "people persons men",
-        "take": "taken took",
-        "see": "seen saw",
-        "lose": "lost",
-        "leave": "left",
-        "hold": "held",
-        "keep": "kept",
-        "cheap": "cheaper cheapest",
-        "big": "bigger biggest",
-    }.items()
-    for form in forms.split()
-}
-_SAME = (
-    "checker verifier scraper check attempt try",
-    "pay approve money payout usd dollar",
-    "amount price cost cheap expensive dear sum big usd pay",
-    "dispute reject refuse decline correction",
-    "escalate person human lead boss colleague somebody ask",
-    "wait delay later postpone patience",
-    "text reason message wording template sentence",
-    "manager poster creator",
-    "weekend saturday sunday",
-    "holiday vacation christmas closed",
-    "limit cap maximum budget most",
-    "language german french english translate locale",
-    "similar alike different match near",
-    "blind broken fail nothing outage",
-    "trust reliable good whitelist allow vip",
-    "block blacklist ban watch never",
-    "pause stop halt freeze emergency",
-    "remind reminder alert notify warn",
-    "missing unknown empty null absent",
-    "test try trial sandbox experiment",
-    "old age ago long hour time",
-    "new first fresh begin start",
-    "country region germany",
-    "network platform tiktok instagram",
-    "desk hour office night evening",
-)
+_FORMS = files("reviewbot.presentation").joinpath("word_forms.txt").read_text("utf-8").splitlines()
+_ROWS = (row.split(": ") for row in _FORMS)
+_IRREGULAR = {form: word for word, forms in _ROWS for form in forms.split()}
+_SAME = files("reviewbot.presentation").joinpath("same_words.txt").read_text("utf-8").splitlines()
 """Words that people use for much the same thing here."""
 
 

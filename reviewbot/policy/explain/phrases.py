@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,31 +43,9 @@ _ATTEMPTS = {
 }
 
 _LAST = "; on its last try of this round"
+_ROWS = files("reviewbot.policy.explain").joinpath("nouns.txt").read_text("utf-8").splitlines()
 _NOUNS = {
-    "attempt_n": "the number of the checker's try",
-    "scraped_at": "the moment at which the checker read the comments",
-    "outcome_kind": "what the checker concluded",
-    "match_score": "the likeness (0 to 1) of the best comment",
-    "comments_scraped": "the number of comments that the checker read",
-    "reason": "the checker's own tag",
-    "found_comment_id": "the id of the best matching comment",
-    "task.status": "the task's status",
-    "task.platform": "the platform",
-    "task.target_author_handle": "the one who posted the video",
-    "task.comment_text": "the ordered text",
-    "task.comment_length": "the length of the ordered text",
-    "task.cm_payout_amount": "the manager's pay for this task",
-    "task.times_disputed": "the number of times that we sent it back",
-    "task.sent_back_before": "the number of rounds that ended by sending it back",
-    "task.round": "the round of this task",
-    "task.waiting_for": "the time since the manager insisted",
-    "task.time_left": "the time left until silence pays",
-    "task.posted_ago": "the time since the manager said it was posted",
-    "task.confirm_took": "the time that the manager took to insist",
-    "last.age": "the time since the checker's last try",
-    "checks.count": "the number of the checker's tries in this round",
-    "checks.failed": "the number of tries in this round that could not read the video",
-    "account.finalized_total": "the number of this account's finalized tasks",
+    **dict(row.split(": ", 1) for row in _ROWS),
     **{
         f"account.{figure}_{span}": words.format(when)
         for span, when in (("30d", " in 30 days"), ("ever", " since our log began"))
@@ -79,8 +58,6 @@ _NOUNS = {
             ("overruled", "the number of times{} that a person decided otherwise"),
         )
     },
-    "fleet.open_tasks": "the number of tasks that wait for a decision",
-    "fleet.escalated": "the number of tasks that wait for a person",
     **{
         f"fleet.{share}{suffix}": f"the share of the checker's tries{where} that {how} in the last hour"
         for suffix, where in (("", ""), ("_tiktok", " on TikTok"), ("_instagram", " on Instagram"))
@@ -89,11 +66,6 @@ _NOUNS = {
             ("blind_share_1h", "failed or read no comment"),
         )
     },
-    "feedback.corrections_requested": "the number of times that corrections were asked for",
-    "feedback.corrections_applied": "the number of times that corrections were made",
-    "review.round": "the round of this review",
-    "review.waiting_for": "the time since we first saw it in review (an estimate)",
-    "review.time_left": "the time left until it is finalized by itself (an estimate)",
 }
 """Facts as the subject of a sentence, where the catalogue's question makes none."""
 _OPENED = {"comments": "the confirmation", "accounts": "the first sight in review"}

@@ -21,6 +21,7 @@ from reviewbot.policy.language.hints import (
     see_facts,
     warn_country,
 )
+from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
@@ -35,7 +36,8 @@ from reviewbot.policy.model import (
     Value,
 )
 from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
-from reviewbot.policy.text_forms import fold, shape
+from reviewbot.policy.operators.phrases import TEXTS, begins
+from reviewbot.policy.text_forms import asked, fold, shape
 from reviewbot.policy.values import NO, YES, Misread
 
 MAX_LEVELS = 3
@@ -174,6 +176,12 @@ def read_any(
         for item in reading.items(tree, what, f"- {_own(tree)}")
     ]
     parts = tuple(part for part in read if part is not None)
+    if what != "none of:" and len(read) == 1 and parts and len(parts[0].parts) > 1:
+        second = parts[0].parts[1].span
+        line = reading.document.lines[second.line - 1].strip()
+        message = f"{what} has one entry, so all its lines must hold"
+        cure = f"if one of them is enough write  - {line}"
+        reading.warn("P108", second, message, cure=cure)
     return AnyOf(parts=parts, span=tree.span) if tree is not None and parts else None
 
 
@@ -326,8 +334,20 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
             refuse_named(reading, scalar, named)
             return None
         reading.look_at_word(scalar)
+        _warn_words(reading, scalar, fact)
         warn_country(reading, scalar, fact, test)
     return test
+
+
+def _warn_words(reading: Reading, scalar: Scalar, fact: Fact) -> None:
+    """Warn of `has promo`, which only that very text equals."""
+    found = begins(scalar.value, TEXTS)
+    meant = meant_test(reading, scalar.value, fact) if found and found[2] else None
+    if meant is None or not meant.text or scalar.quoted:
+        return
+    message = "all of this is the one text that is looked for"
+    cure = f"for the text itself write  exactly {scalar.value}"
+    reading.warn("P112", scalar.span, message, under=asked(meant.text), cure=cure)
 
 
 def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None:
@@ -335,6 +355,8 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
         message = "this list is empty, so nothing is ever in it"
         cure = "put values into it, or delete the line"
         reading.add("P108", sequence.span, message, cure=cure)
+        return None
+    if _refuse_commas(reading, sequence, fact):
         return None
     values: list[Value] = []
     exact: list[bool] = []
@@ -346,6 +368,8 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
             continue
         if fact.type is FactType.TEXT:
             reading.look_at_word(scalar)
+        if (beyond := out_of_range(OneOf(values=(value,), exact=(True,)), fact)) is not None:
+            refuse_range(reading, scalar, fact, beyond)
         values.append(value)
         exact.append(is_exact)
     if fact.type is FactType.NAMES:
@@ -353,6 +377,18 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
         reading.add("P109", sequence.span, message, under="write  contains NAME")
         return None
     return OneOf(values=tuple(values), exact=tuple(exact), span=sequence.span) if values else None
+
+
+def _refuse_commas(reading: Reading, sequence: Sequence, fact: Fact) -> bool:
+    """Report `[0,8, 0,9]`, where each comma parts two values; whether it is so."""
+    line, span = reading.document.lines[sequence.span.line - 1], sequence.span
+    said = line[span.column - 1 : span.end_column - 1] if span.end_line == span.line else ""
+    meant = str(shape(r"\b0,(\d)").sub(r"0.\1", said))
+    if meant == said or fact.type not in (FactType.SCORE, FactType.MONEY, FactType.SHARE):
+        return False
+    message = "fractions are written with a dot: a comma parts two values"
+    reading.add("P101", span, message, under=f"write  {meant}")
+    return True
 
 
 def _second_line(

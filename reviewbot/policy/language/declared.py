@@ -14,7 +14,7 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
     name, names = scalar.value[start:], reading.declared.get(kind, ())
     if reading.uses_declared(kind, name):
         return name
-    if not names and ((kind, name) in reading.missed or _is_misnamed(reading, DECLARED[kind])):
+    if reading.is_told(kind, name) or (not names and _is_misnamed(reading, DECLARED[kind])):
         return None  # a section that is not there is one mistake
     reading.missed.add((kind, name))
     cure, several = undeclared(reading, kind, name), asked_of(name, names)

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-_WORD = (
-    "this is a Word document, not a text",
-    "save it as plain text (.txt), in the encoding UTF-8, under the policy's name",
-)
-_SHEET = (
-    "this is a spreadsheet, not a text",
-    "copy the text out of it into a plain text file, in an editor",
-)
-_COPY = "open it, copy the text, and save it with a plain text editor"
-_UTF8 = 'save it again with the encoding "UTF-8"'
+from importlib.resources import files
 
-_BEGINNINGS: tuple[tuple[bytes, tuple[str, str]], ...] = (
-    (
-        b"{\\rtf",
-        (
-            "this is a document with fonts (RTF), not a plain text",
-            "save it as plain text (.txt), in the encoding UTF-8",
-        ),
-    ),
-    (b"%PDF", ("this is a PDF, not a text", _COPY)),
-    (b"\xd0\xcf\x11\xe0", ("this is an old Word or Excel document, not a text", _WORD[1])),
-    (b"\x89PNG", ("this is a picture, not a text", "a policy is written in a plain text editor")),
-    (
-        b"\xff\xd8\xff",
-        ("this is a picture, not a text", "a policy is written in a plain text editor"),
-    ),
-    (b"\x1f\x8b", ("this file is compressed", "unpack it first")),
-    (b"bplist", ("this is a web archive, not a text", _COPY)),
-    (b"\xff\xfe", ("the file is UTF-16, not UTF-8", _UTF8)),
-    (b"\xfe\xff", ("the file is UTF-16, not UTF-8", _UTF8)),
-)
+_COPY = "open it, copy the text, and save it with a plain text editor"
+_ROWS = files("reviewbot.policy.language").joinpath("foreign.txt").read_text("utf-8").splitlines()
+_BEGINNINGS = {
+    bytes.fromhex(start): (what, cure) for start, what, cure in (row.split("|") for row in _ROWS)
+}
+"""How files begin that are no plain text, with what they are and what to do."""
+_WORD, _SHEET = _BEGINNINGS.pop(b"\1"), _BEGINNINGS.pop(b"\2")
+_UTF8 = _BEGINNINGS[b"\xff\xfe"][1]
 _MARKUP = b"<!doctype|<html|<?xml|<head|<body|<meta|<div|<pre|<p>|<span|<table"
 
 
 def foreign_file(source: bytes) -> tuple[str, str] | None:
     """Say what a file is that is no plain text, and what to do; None for a text."""
-    for beginning, words in _BEGINNINGS:
+    for beginning, words in _BEGINNINGS.items():
         if source.startswith(beginning):
             return words
     if source.startswith(b"PK\x03\x04"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from reviewbot.policy.diagnostics import Fix, Span
 from reviewbot.policy.language.grammar import (
     NAMED,
     PART,
@@ -14,9 +15,9 @@ from reviewbot.policy.language.grammar import (
     inside,
 )
 from reviewbot.policy.language.lines import FACTS
-from reviewbot.policy.language.synonyms import OF_OTHERS
+from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
-from reviewbot.policy.text_forms import fold, listed
+from reviewbot.policy.text_forms import asked, fold, listed, nearest, only_cure
 
 _PARTS = (PART, PARTS, NAMED)
 LINES = "lines below it, each with a name and a colon"
@@ -127,6 +128,23 @@ def home_of(key: str, value: str | None = None) -> str | None:
     return f"write  {written}  below  {places}"
 
 
+def meant_key(
+    said: str, tree: Tree, section: GrammarSection, free: list[str], *, alone: bool
+) -> tuple[str | None, str | None, str | None]:
+    """The free key that an unknown one stands for: where that is sure, where it is likely, and how to ask for it.
+
+    In a section of few keys an unknown one that is `alone` stands for the only one that is missing.
+    """
+    sure = only_cure(said, free)
+    meant = sure or meaning(said, KEYS, free)
+    near = asked(meant) if meant else None
+    rows = section.keys
+    needed = [name for name in free if rows[name].required and not rows[name].actions]
+    if meant is None and alone and len(needed) == 1 and len(rows) < 5:
+        return None, needed[0], asked(f"{needed[0]}: {getattr(tree, 'value', '')}".strip())
+    return sure, meant or next(iter(nearest(said, needed)), None), near
+
+
 def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     """What to do about a key that is none of these names and near to none."""
     if len(key.split()) > _MOST_WORDS:
@@ -139,3 +157,18 @@ def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     if key in FACTS:
         said = f"write  {key}: {value}  below  when:  of a rule" if value else None
     return said or home_of(key, value) or f"it takes {listed(names)}"
+
+
+def part_of(place: Scalar | tuple[Scalar, int, int]) -> tuple[Scalar, int, int]:
+    """A text with the ends of its part, which is all of it where none are named."""
+    return (place, 0, len(place.value)) if isinstance(place, Scalar) else place
+
+
+def fix_of(
+    span: Span, length: int, replacement: str | None, whole: tuple[Scalar, str] | None
+) -> Fix | None:
+    """The cure of the text at a place, or of the `whole` text around it; of what stands on one line."""
+    if whole is not None and whole[0].span.line == whole[0].span.end_line:
+        return Fix(whole[0].span, whole[1])
+    exact = span.line == span.end_line and span.end_column - span.column == length
+    return Fix(span, replacement) if replacement is not None and exact else None

@@ -210,7 +210,10 @@ def misread_listed(
 ) -> None:
     """Report a value in brackets that a fact does not take; one that is `alone` may be a test."""
     meant = meant_value(reading, scalar.value, fact)
-    if alone and meant is None and (test := meant_test(reading, scalar.value, fact)) is not None:
+    test = meant_test(reading, scalar.value, fact) if alone and meant is None else None
+    if alone and misread.code == "P109":
+        test = test or Meant(scalar.value)
+    if test is not None:
         several = test.text.startswith("[")
         why = "commas are missing between these" if several else "a test stands without brackets"
         meant = test._replace(sure=False, why=why)

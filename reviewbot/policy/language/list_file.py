@@ -175,6 +175,11 @@ class ListSheet:
                 f"write  {_ID}  in its place, or below  file:  in the policy  column: {likely[0]}"
             )
         near = did_you_mean(name, names)
+        if not likely and not near and any(char.isdigit() for cell in names for char in cell):
+            message = "the first line names the columns, and none stands here"
+            cure = f"write above it a first line:  {','.join((_ID, _NOTE, _UNTIL)[: len(names)])}"
+            self._add("P129", head.cells[0].span, message, cure)
+            return
         self._add("P129", head.cells[0].span, message, cure, under=near or has)
 
     def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
@@ -183,7 +188,7 @@ class ListSheet:
             self._refuse_sign(row, "those of the others", under=under)
             return None
         if len(row.cells) != len(header):
-            self._refuse_width(row, len(header))
+            self._refuse_width(row, header)
             return None
         if shape(r"(?:sub)?(?:totals?|sum|count|summe|gesamt|anzahl)\b[: ]*\d*").fullmatch(
             row.cells[0].text.casefold()
@@ -221,8 +226,8 @@ class ListSheet:
             return False
         return all(fold(cells[name].text) in map(fold, values) for name, values in keys)
 
-    def _refuse_width(self, row: Row, columns: int) -> None:
-        values = len(row.cells)
+    def _refuse_width(self, row: Row, header: tuple[str, ...]) -> None:
+        values, columns = len(row.cells), len(header)
         sign = _CALLED[self._separators if columns > 1 else ","]
         message = (
             f"this line has {values} value{'s' * (values != 1)},"
@@ -234,6 +239,10 @@ class ListSheet:
             message, cure = shortened
         elif values > columns:
             cure = f"put quotes around a value that holds a {sign}"
+            if (at := header.index(_NOTE) if _NOTE in header else -1) >= 0:
+                texts, end = [cell.text for cell in row.cells], at + values - columns + 1
+                texts[at:end] = [f'"{(self._separators + " ").join(texts[at:end])}"']
+                cure += f":  {self._separators.join(texts)}"
         self._add("P129", row.cells[min(columns, values - 1)].span, message, cure)
 
     def _date(self, cell: SheetCell) -> date | None:

@@ -22,6 +22,8 @@ from reviewbot.policy.text_forms import (
 from reviewbot.policy.values import read_date
 
 MAX_FILE = 8 * 1024 * 1024
+_MOST_NAMED = 5
+"""Entries of one list that are named for the same reason: more of them fill a screen."""
 
 
 class ListFiles:
@@ -51,21 +53,18 @@ def warn_expired(reading: Reading, lists: tuple[NamedList, ...], today: date) ->
     """Warn of lists of which no entry counts any more, and note those of which some do not."""
     for named in lists:
         expired = [entry for entry in named.entries if entry.until and entry.until < today]
-        if expired and len(expired) == len(named.entries):
-            message = f'every entry of the list "{named.name}" has expired'
-            cure = "renew the dates under  until:,  or remove the list"
-            reading.warn("P330", named.span, message, cure=cure)
-        elif expired:
-            first, others = expired[0], len(expired) - 1
+        for at, entry in enumerate(expired[:_MOST_NAMED], 1):
+            others = (len(expired) - at) * (at == _MOST_NAMED)
             more = f", and {others} more" if others else ""
-            reading.add(
-                "P335",
-                first.span,
-                f'"{first.id}" of the list "{named.name}" has expired on {first.until}{more}',
-                severity=Severity.NOTE,
-                cure="renew the date, or remove the line",
-                path=None if named.file is None else path_beside(reading, named.file),
-            )
+            message = f'"{entry.id}" of the list "{named.name}" has expired on {entry.until}{more}'
+            place, code, quiet = entry.dated or entry.span, "P335", Severity.NOTE
+            path = None if named.file is None else path_beside(reading, named.file)
+            if at == 1 and len(expired) == len(named.entries):
+                message = f'every entry of the list "{named.name}" has expired: {message}'
+                place, code, quiet = entry.dated or named.span, "P330", Severity.WARNING
+                path = None
+            cure = "renew the date, or remove the entry"
+            reading.add(code, place, message, severity=quiet, cure=cure, path=path)
 
 
 def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedList:
@@ -76,7 +75,7 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
             reading.add("P108", tree.span, message, cure="put values into it, or remove it")
         read = [_entry(reading, item, what) for item in tree.items]
         entries = tuple(entry for entry in read if entry is not None)
-        _warn_doubles(reading, entries, what)
+        _warn_doubles(reading, entries, what, None)
         return NamedList(name=name, entries=entries, span=first_line(tree.span))
     if isinstance(tree, Scalar) and tree.value and not tree.value.endswith((".csv", ".txt")):
         _refuse_text(reading, tree, what)
@@ -121,10 +120,10 @@ def _where(
 
 def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
     what = f"an entry of {what}"
-    note = until = None
+    note = until = dated = None
     if isinstance(tree, Mapping):
         fields = MappingReader(reading, tree, LIST_ENTRY, what)
-        scalar = fields.text("id")
+        scalar, dated = fields.text("id"), fields.key_span("until") if fields.has("until") else None
         if scalar is not None:
             _refuse_several(reading, scalar, what, "- id: ")
         note = fields.free_text("note")
@@ -138,7 +137,8 @@ def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
         return None
     _refuse_unseen(reading, scalar)
     note_text = None if note is None else note.value
-    return ListEntry(id=scalar.value.strip(), note=note_text, until=until, span=tree.span)
+    value = scalar.value.strip()
+    return ListEntry(id=value, note=note_text, until=until, dated=dated, span=tree.span)
 
 
 def _refuse_several(reading: Reading, scalar: Scalar, what: str, begins: str = "- ") -> None:
@@ -172,12 +172,16 @@ def _refuse_unseen(reading: Reading, scalar: Scalar) -> None:
         reading.add("P010", (scalar, start, start + 1), message, cure=cure)
 
 
-def _warn_doubles(reading: Reading, entries: tuple[ListEntry, ...], what: str) -> None:
+def _warn_doubles(
+    reading: Reading, entries: tuple[ListEntry, ...], what: str, path: str | None
+) -> None:
     seen: dict[str, ListEntry] = {}
-    for entry in entries:
-        if seen.setdefault(entry.id.casefold(), entry) is not entry:
-            message = f'"{entry.id}" stands twice in {what}'
-            reading.warn("P331", entry.span, message, cure="keep one of them")
+    doubles = [each for each in entries if seen.setdefault(each.id.casefold(), each) is not each]
+    for entry in doubles[:_MOST_NAMED]:
+        message = f'"{entry.id}" stands twice in {what}'
+        under = f"the first is on line {seen[entry.id.casefold()].span.line}"
+        cure, quiet = "keep one of them", Severity.WARNING if path is None else Severity.NOTE
+        reading.add("P331", entry.span, message, severity=quiet, under=under, cure=cure, path=path)
 
 
 def _file_like(file: str, files: ListFiles) -> str | None:
@@ -206,7 +210,9 @@ def _from_file(
         )
     else:
         try:
-            return ListSheet(reading, file, what, wanted).read(files.text(file))
+            entries = ListSheet(reading, file, what, wanted).read(files.text(file))
+            _warn_doubles(reading, entries, what, path_beside(reading, file))
+            return entries
         except OSError as problem:
             if file.endswith((".xlsx", ".xls", ".ods", ".numbers")):
                 cure = f"save the sheet as CSV, and write  {file.rpartition('.')[0]}.csv"

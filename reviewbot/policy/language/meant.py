@@ -135,8 +135,8 @@ def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
     """Find the one value that a text was probably meant as."""
     asked = _Asked(reading, fact)
     tidy = bare(plain(text))
-    found = begins(tidy, IS)
-    tidy = found[2] if found else tidy
+    if found := begins(tidy, IS) or begins(tidy, COMPARISONS):
+        tidy, asked.sure = found[2], found[0] == ""
     if about := begins(tidy, ABOUT):
         tidy, asked.sure = about[2], False
     if is_nothing(tidy) and fact.type is not FactType.TEXT:

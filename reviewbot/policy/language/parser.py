@@ -30,6 +30,7 @@ from reviewbot.policy.language.reasons import read_reasons
 from reviewbot.policy.language.rules import read_rules, rule_names
 from reviewbot.policy.language.schedule import read_hours
 from reviewbot.policy.language.statements import read_statements
+from reviewbot.policy.language.synonyms import ZONES
 from reviewbot.policy.language.templates import read_locale
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
@@ -43,6 +44,7 @@ from reviewbot.policy.language.yaml import (
 )
 from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
 from reviewbot.policy.notations import plain
+from reviewbot.policy.text_forms import is_name
 from reviewbot.policy.values import read_choice
 
 LANGUAGE = 1
@@ -309,7 +311,9 @@ class _PolicyReading:
         for kind, key in DECLARED.items():
             tree = fields.peek(key)
             entries = tree.entries if isinstance(tree, Mapping) else ()
-            self.reading.declared[kind] = tuple(dict.fromkeys(name.value for name, _ in entries))
+            self.reading.declared[kind] = tuple(
+                dict.fromkeys(name.value for name, _ in entries if is_name(name.value))
+            )
         rules, rails = fields.peek("rules"), fields.peek("guardrails")
         keys = [key.value for key, _ in rails.entries] if isinstance(rails, Mapping) else []
         self.reading.declared["rule"] = rule_names(rules)
@@ -342,27 +346,11 @@ _SPELLED = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa"}
 )
 
-_COUNTRIES = {
-    "Europe/Berlin": "cet,cest,mez,mesz,met,germany,deutschland,german time,münchen,munich,hamburg,köln,frankfurt,mitteleuropa,utc+1,utc+2,gmt+1,gmt+2,+01:00,+02:00,central european time",
-    "Europe/Vienna": "austria,österreich,wien",
-    "Europe/Zurich": "switzerland,schweiz,zürich",
-    "Europe/Paris": "france,frankreich",
-    "Europe/Madrid": "spain,spanien",
-    "Europe/Rome": "italy,italien,rom",
-    "Europe/Lisbon": "portugal,lissabon,wet",
-    "Europe/London": "uk,gmt,bst,england,british time,great britain",
-    "America/New_York": "est,edt,et,eastern,us/eastern time,new york,nyc",
-    "America/Chicago": "cst,cdt,central time",
-    "America/Los_Angeles": "pst,pdt,pt,pacific,la,california,san francisco",
-    "UTC": "z,zulu,utc+0,gmt+0",
-}
-"""Zones by what people call them."""
-
 
 def _zones_of(word: str) -> tuple[str, ...]:
     """The zones that a town, a country or letters such as CET mean."""
     folded = plain(word).casefold()
-    named = tuple(zone for zone, words in _COUNTRIES.items() if folded in words.split(","))
+    named = ZONES.get(folded, ())
     turned = "/".join(reversed(folded.split("/")))
     if (
         zone := next((zone for zone in all_zones() if zone.casefold() == turned), None)

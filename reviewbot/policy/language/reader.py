@@ -15,14 +15,16 @@ from reviewbot.policy.language.forms import (
     begun,
     both_in_one,
     cure_of_stranger,
+    fix_of,
     home_of,
     in_lines,
     kind_of,
+    meant_key,
     only_text,
+    part_of,
     with_own,
 )
 from reviewbot.policy.language.grammar import DECLARED, GrammarSection
-from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.locales import ENGLISH
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
@@ -32,6 +34,7 @@ from reviewbot.policy.text_forms import (
     did_you_mean,
     is_name,
     letter_name,
+    nearest,
     odd_letter,
     odd_space,
     only_cure,
@@ -48,11 +51,8 @@ Place = Span | Scalar | tuple[Scalar, int, int]
 MOST_FINDINGS = 100
 """After so many findings in one document reading stops: the first ones are to be mended first."""
 
-_FALSE_FRIENDS = frozenset(
-    {"yes", "no", "on", "off", "true", "false", "y", "n", "null", "~", "none"}
-)
+_FALSE_FRIENDS = ("yes", "no", "on", "off", "true", "false", "y", "n", "null", "~", "none")
 _CURLY = "“”„‟«»"
-_PLURALS = {"calendar": "hours"}
 
 _KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
 
@@ -86,7 +86,7 @@ class Reading:
         """What has a name of its own and is being read."""
         self.findings: list[Finding] = []
         self.missed: set[Name] = set()
-        """Names that were reported as not declared, by kind."""
+        """Names that were reported as not declared, by kind; an empty one where a name of its kind is in doubt."""
 
     @property
     def facts(self) -> dict[str, Fact]:
@@ -120,7 +120,7 @@ class Reading:
         if isinstance(place, Span):
             span = place
         else:
-            scalar, start, end = _part(place)
+            scalar, start, end = part_of(place)
             if scalar.broken:
                 return
             word = scalar.value[start:end]
@@ -130,7 +130,7 @@ class Reading:
             if scalar.cut is not None and (cure is None or code == "P111"):
                 cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
             span = self.document.part(scalar, start, end)
-            fix = _fix(span, end - start, replacement, whole)
+            fix = fix_of(span, end - start, replacement, whole)
             if severity is Severity.ERROR and (odd := self._unseen(scalar)) is not None:
                 code, (span, message, tidy) = "P010", odd
                 under, fix = under or f"write  {tidy}", fix or Fix(scalar.span, tidy)
@@ -158,8 +158,11 @@ class Reading:
 
     def _unseen(self, scalar: Scalar) -> tuple[Span, str, str] | None:
         """What in a text nobody sees: its place, what it is, and the text without it."""
-        at = odd_space(scalar.value)
-        if at is None or "\n" in scalar.value:
+        text = scalar.value
+        if not scalar.quoted and text[:1] in _CURLY and text[-1:] in _CURLY and len(text) > 2:
+            return scalar.span, "these curly quotes are part of the text", text[1:-1].strip()
+        at = odd_space(text)
+        if at is None or "\n" in text:
             return None
         said = f"{said_unseen(scalar.value[at])} stands here"
         return self.document.part(scalar, at, at + 1), said, plain(scalar.value)
@@ -190,11 +193,11 @@ class Reading:
             replacement=misread.replacement,
         )
 
-    def empty(self, scalar: Scalar, what: str) -> None:
+    def empty(self, scalar: Scalar, what: str, wanted: str | None = None) -> None:
         """Report that nothing stands where something must."""
         if scalar.broken:
             return
-        cure = "write behind the colon what is meant"
+        cure = wanted or "write behind the colon what is meant"
         if scalar.style == ">":
             line = self.document.lines[scalar.span.line - 1][scalar.span.column :].strip(" =")
             words = "at least" if "=" in self.document.lines[scalar.span.line - 1] else "more than"
@@ -205,13 +208,13 @@ class Reading:
 
     # Texts -----------------------------------------------------------------------------------
 
-    def text(self, tree: Tree | None, what: str) -> Scalar | None:
-        """Take a tree as one text that is not empty."""
+    def text(self, tree: Tree | None, what: str, wanted: str | None = None) -> Scalar | None:
+        """Take a tree as one text that is not empty; `wanted` is what to do where it is."""
         if tree is None:
             return None
         if isinstance(tree, Scalar):
             if not tree.value.strip():
-                self.empty(tree, what)
+                self.empty(tree, what, wanted)
                 return None
             return None if tree.broken else tree
         own = only_text(tree)
@@ -282,6 +285,12 @@ class Reading:
         comment = self.document.lines[cut.line - 1][cut.column :]
         return comment[:1].isalnum() or comment[1:2].isdigit()
 
+    def is_told(self, kind: str, name: str) -> bool:
+        """Whether a name may be missing for a mistake that was reported: two of one name, or none that can be one."""
+        names = self.declared.get(kind, ())
+        told = self.missed & {(kind, ""), (kind, "" if names else name)}
+        return bool(told) and not nearest(name, names)
+
     def uses_declared(self, kind: str, name: str) -> bool:
         """Whether a name is declared; it is used then."""
         if name not in self.declared.get(kind, ()):
@@ -318,7 +327,7 @@ class Reading:
         if tree is None or (isinstance(tree, Scalar) and tree.broken):
             return
         if isinstance(tree, Scalar) and not tree.value.strip():
-            self.empty(tree, what)
+            self.empty(tree, what, f"write below it  {example}")
             return
         message = f"{what} takes {wanted}, not {kind_of(tree)}"
         said = tree.value if isinstance(tree, Scalar) else ""
@@ -359,12 +368,19 @@ class Reading:
         self, tree: Tree | None, part: str, example: str, noun: str
     ) -> Iterator[tuple[Scalar, Tree]]:
         """The entries of a part in which each key names something of its own (`a list`)."""
-        for key, value in self.entries(self.mapping(tree, part, example)):
+        before = len(self.findings)
+        entries = self.entries(self.mapping(tree, part, example))
+        if len(self.findings) > before:
+            self.missed.add((_KIND_IN[part], ""))
+        for key, value in entries:
+            self.owner = (_KIND_IN[part], key.value)
             if not is_name(key.value):
                 message = f'"{key.value}" cannot be the name of {noun}'
                 cure = "letters, digits, _ and - make a name"
-                self.add("P034", key.span, message, cure=cure)
-            self.owner = (_KIND_IN[part], key.value)
+                tidy = "_".join(shape(r"[\p{L}\p{N}_-]+").findall(key.value))
+                under = f"write  {tidy}" if is_name(tidy) else None
+                self.add("P034", key.span, message, under=under, cure=cure)
+                self.missed.add((_KIND_IN[part], ""))
             yield key, value
             self.owner = None
 
@@ -381,7 +397,7 @@ class MappingReader:
         self._section = section
         self._keys: dict[str, Scalar] = {}
         self._trees: dict[str, Tree] = {}
-        strangers = []
+        strangers: list[tuple[Scalar, Tree]] = []
         for key, tree in reading.entries(mapping):
             if key.value in section.keys:
                 self._keys[key.value] = key
@@ -389,7 +405,7 @@ class MappingReader:
             elif not key.broken:
                 strangers.append((key, tree))
         for key, tree in strangers:
-            self._unknown(key, tree)
+            self._unknown(key, tree, alone=len(strangers) == 1)
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""
@@ -419,8 +435,9 @@ class MappingReader:
 
     def text(self, key: str, missing: str | None = None) -> Scalar | None:
         """Take one text that is not empty."""
-        tree = self.get(key, missing)
-        return None if tree is None else self.reading.text(tree, f"{key}:")
+        tree, kind = self.get(key, missing), self._section.keys[key].kind
+        own = "  or  ".join(f"{key}: {word}" for word in kind.choices)
+        return self.reading.text(tree, f"{key}:", f"write  {own}" if own else None)
 
     def texts(self, key: str) -> list[Scalar]:
         """Take a text or a list of texts."""
@@ -446,9 +463,9 @@ class MappingReader:
         found = self._keys.get(key)
         return first_line(self.span) if found is None else found.span
 
-    def _unknown(self, key: Scalar, tree: Tree) -> None:
+    def _unknown(self, key: Scalar, tree: Tree, *, alone: bool) -> None:
         """Report an unknown key. Where it is clear which one was meant it is read as that one."""
-        names = tuple(self._section.keys)
+        names, said = tuple(self._section.keys), plain(key.value).strip("\"' ")
         free = [name for name in names if name not in self._keys]
         if "when" in self._keys and "always" in free:
             free.remove("always")
@@ -456,8 +473,7 @@ class MappingReader:
         odd = odd_letter(key.value)
         if odd is not None:
             message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
-        sure = only_cure(key.value, free)
-        near = asked(meant) if (meant := sure or meaning(key.value, KEYS, free)) else None
+        sure, meant, near = meant_key(said, tree, self._section, free, alone=alone)
         if near is None and home_of(key.value) is None:
             near = did_you_mean(key.value, names)
         cure = None if near else cure_of_stranger(key.value, tree, names)
@@ -472,20 +488,6 @@ def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
     if tree is None:
         return ()
     return tree.items if isinstance(tree, Sequence) else (tree,)
-
-
-def _part(place: Scalar | tuple[Scalar, int, int]) -> tuple[Scalar, int, int]:
-    return (place, 0, len(place.value)) if isinstance(place, Scalar) else place
-
-
-def _fix(
-    span: Span, length: int, replacement: str | None, whole: tuple[Scalar, str] | None
-) -> Fix | None:
-    """The cure of the text at a place, or of the `whole` text around it; of what stands on one line."""
-    if whole is not None and whole[0].span.line == whole[0].span.end_line:
-        return Fix(whole[0].span, whole[1])
-    exact = span.line == span.end_line and span.end_column - span.column == length
-    return Fix(span, replacement) if replacement is not None and exact else None
 
 
 def first_line(span: Span) -> Span:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.language.conditions import read_when_part
 from reviewbot.policy.language.declared import unknown
+from reviewbot.policy.language.forms import only_text
 from reviewbot.policy.language.grammar import LAST_TEXT, REASON_TEXT, TEXT_CASE
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.synonyms import KEYS, meaning
@@ -33,7 +34,12 @@ def read_reasons(reading: Reading, tree: Tree | None) -> tuple[ReasonText, ...]:
 
 def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
     """Read a rule's `reason:`: the name of a reason, or the text itself."""
-    if isinstance(tree, Sequence) and all(isinstance(item, Scalar) for item in tree.items):
+    texts = getattr(tree, "items", ())
+    if (
+        tree is not None
+        and (texts or only_text(tree))
+        and all(isinstance(item, Scalar) for item in texts)
+    ):
         reading.text(tree, "reason:")
         return None
     if isinstance(tree, Scalar) and not tree.broken:
@@ -50,15 +56,20 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
             reading.add("P023", tree, message, under=f"write  {begun}  alone, or the text alone")
             return None
         if name and len(name.split()) < LEAST_WORDS:
-            near = nearest(name, names)
-            cure = f"a text in place of a name has at least {LEAST_WORDS} words"
-            if not near:
-                named = f"; the policy has {listed(names, 'and')}" if 0 < len(names) <= 12 else ""
-                cure = f"a name of  reasons:  stands here, or the text itself{named}: {cure}"
-            place = (tree, 0, len(name))
-            reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
+            _refuse_name(reading, tree, name, names)
             return None
     return _reason_text(reading, tree, None, "this reason")
+
+
+def _refuse_name(reading: Reading, scalar: Scalar, name: str, names: tuple[str, ...]) -> None:
+    """Report a name that no reason has, unless it is missing for a mistake that is reported."""
+    cure = f"a text in place of a name has at least {LEAST_WORDS} words"
+    if not nearest(name, names):
+        named = f"; the policy has {listed(names, 'and')}" if 0 < len(names) <= 12 else ""
+        cure = f"a name of  reasons:  stands here, or the text itself{named}: {cure}"
+    if not reading.is_told("reason", name):
+        place = (scalar, 0, len(name))
+        reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
 
 
 def _begins_with_name(text: str, names: tuple[str, ...]) -> str | None:

@@ -264,13 +264,19 @@ def _colon_inside(value: _Value, key: str, colon: int) -> tuple[Finding, Repair]
         cure = "if it belongs to the text, put it into quotes with the text"
         under = f"write  {name} {text[:-1].rstrip()}"
         return value.mistake("P013", message, cure, at=colon, under=under, meant=text[:-1].rstrip())
-    test = _second_test(key, text)
+    joint, test = _second_test(key, text)
     if second := test or _second_key(key, text, colon):
         what = "test" if test else "key"
+        cure = f"one {what} a line: write  {second}  on a line of its own"
+        if joint.strip(" ,").casefold() in ("or", "oder", "|"):
+            first = f"{key.strip().removeprefix('- ')} {text[: text.index(second) - len(joint)]}"
+            cure = f"where one is enough write  when any:  in place of  when:  and below it  - {first}  and  - {second}"
+            if key.lstrip().startswith("- "):
+                cure = f"begin it on the next line, behind a dash:  - {second}"
         return value.mistake(
             "P013",
             f"a second {what} stands in this line",
-            f"one {what} a line: write  {second}  on a line of its own",
+            cure,
             at=text.index(second),
             length=len(second),
         )
@@ -327,12 +333,12 @@ def _second_key(key: str, text: str, colon: int) -> str | None:
     return None
 
 
-def _second_test(key: str, text: str) -> str | None:
-    """A second `fact: test` behind the first one."""
+def _second_test(key: str, text: str) -> tuple[str, str | None]:
+    """A second `fact: test` behind the first one, and what joins them."""
     found = shape(
-        r".*?(?:,|;| and | und | or | oder | & | && | \+ |/| \| | - | then | plus )\s*([\p{L}_]+\.[\p{L}\p{N}_]+: .+)"
+        r".*?((?:,? or|,? oder|,|;| and| und| &| &&| \+|/| \|| -| then| plus)\s*)([\p{L}_]+\.[\p{L}\p{N}_]+: .+)"
     ).fullmatch(text)
-    return found.group(1) if found and ": " in key else None
+    return (found.group(1), found.group(2)) if found and ": " in key else ("", None)
 
 
 def _is_block_head(text: str) -> bool:

@@ -104,6 +104,7 @@ def _name(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> 
         message = f'a second rule is called "{name}"'
         cure = "give each rule a name of its own: the log tells them apart by it"
         reading.add("P033", scalar.span, message, first=first, cure=cure)
+        reading.missed.add(("rule", ""))
     return scalar
 
 

@@ -122,6 +122,9 @@ def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
         return
     found, sure = spelt(scalar.value, HOURS_WORDS, as_hours)
     meant = "  or  ".join(found) or _with_a_break(scalar.value)
+    if meant is None:
+        days = (shape(r"(\p{L}{2,}) (\p{L}{2,})").sub(rf"\1{s}\2", scalar.value) for s in "-,")
+        meant, sure = "  or  ".join(filter(None, map(as_hours, days))) or None, False
     if meant is None or meant == scalar.value:
         reading.misread(scalar, misread)
         return
@@ -319,12 +322,13 @@ def read_reminders(
     if tree is None:
         return ()
     found = []
-    who = tree.value if isinstance(tree, Scalar) else "lead"
-    if isinstance(tree, Scalar) and _is_moment(reading, tree, who):
+    who, said = "lead", tree.value if isinstance(tree, Scalar) else ""
+    if isinstance(tree, Scalar) and _is_moment(reading, tree, said):
         message = f"{part} says at what moment, and behind a colon whom to tell"
-        reading.add("P031", tree, message, cure=f"write behind it who:  {who}: NAME")
+        reading.add("P031", tree, message, cure=f"write behind it who:  {said}: NAME")
         return ()
-    for key, value in reading.entries(reading.mapping(tree, part, f"6h before deadline: {who}")):
+    example = moment_first(reading, said) or f"6h before deadline: {said or who}"
+    for key, value in reading.entries(reading.mapping(tree, part, example)):
         if isinstance(value, Scalar) and _is_moment(reading, key, value.value):
             message = "the moment stands in front of the colon, whom to remind behind it"
             reading.add("P114", key, message, under=f"write  {value.value}: {key.value}")
@@ -338,6 +342,17 @@ def read_reminders(
         if at is not None and to:
             found.append(Reminder(at=at, to=to, span=key.span))
     return tuple(found)
+
+
+def moment_first(reading: Reading, text: str) -> str | None:
+    """`Maria 6h before deadline` or `6h before deadline - Maria` with its moment in front of a colon."""
+    words = plain(text.replace(":", ": ")).split(" ")
+    start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
+    for many in range(len(words) - 1, 0, -1):
+        for at, who in ((words[:many], words[many:]), (words[-many:], words[:-many])):
+            if moment := as_moment(" ".join(at).strip(" :,-"), start, calendars):
+                return f"{moment}: {' '.join(who).strip(' :,->')}"
+    return None
 
 
 def _moments(reading: Reading, text: str) -> list[str] | None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import Finding, Fix, Span
+from reviewbot.policy.language.grammar import DECLARED
 from reviewbot.policy.language.lines import (
     FACTS,
     FREE_TEXTS,
@@ -33,6 +34,7 @@ _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
 _SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
 _ACTIONS = frozenset(Action)
+_NAMED = frozenset(DECLARED.values())
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
 
 
@@ -409,13 +411,16 @@ class LineWalk:
         if found is None or found.group(1) not in FACTS:
             return False
         fact, sign, value = found.groups()
+        spoken = shape(r"(.+?)[,:]? (?:then|dann):? (.+)").fullmatch(value)
+        value, then = spoken.groups() if spoken else (value, "")
         if rest.startswith("when:") and sign != ":":
             return False  # YAML reads it, and whoever reads conditions knows better what it says
         line = self.lines[self.now]
         message = "conditions stand under  when:,  one a line"
-        self.say(
-            "P017", begins, len(line), message, under=f"write  when:  and below it  {fact}: {value}"
-        )
+        under = f"write  when:  and below it  {fact}: {value}"
+        under += f",  and then  then: {then}" if then else ""
+        self.say("P017", begins, len(line), message, under=under)
+        self.stopped = self.stopped or bool(then)
         meant = "when:" if self.next_is_deeper() else f"when: {{{fact}: {value}}}"
         self.put(begins, len(line), meant, fixed=False)
         return True
@@ -458,6 +463,8 @@ class LineWalk:
         """A name of the author's own with lines below it, and no colon behind it."""
         rest = line[begins:].rstrip()
         in_level = any(level.column == begins and not level.is_list for level in self.levels)
+        if self.open and begins > self.key_column:
+            in_level = in_level or bool(_NAMED & {*self.levels[-1].keys[-1:]})
         if (
             ": " in rest
             or rest.endswith(":")

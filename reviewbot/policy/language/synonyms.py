@@ -48,6 +48,7 @@ def _table(heading: str) -> Words:
 
 ACTIONS, KEYS = _table("actions"), _table("keys")
 FACTS, VALUES, PERIODS = _table("facts"), _table("values"), _table("periods")
+ZONES = _table("zones")
 
 OF_OTHERS = {
     "delete it: rules are asked from top to bottom, and the first that matches decides": "priority, prio, weight, order,"

@@ -203,10 +203,8 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
     name, form = before.strip(), behind.strip()
     at = start + len(before) - len(before.lstrip())
     fact = reading.facts.get(name)
-    if not name:
-        cure = "write {task.platform}, for instance, or {{ for a brace"
-        message = "a placeholder without a fact"
-        reading.add("P025", (scalar, start - 1, end + 1), message, cure=cure)
+    if len(name) < 2:
+        _refuse_blank(reading, (scalar, start - 1, end + 1))
         return None
     if fact is None:
         sign = next((char for char in name if not _is_of_name(char)), "")
@@ -235,6 +233,17 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
     return (
         None if read is None else Placeholder(fact=name, format=read[0], first=read[1], span=span)
     )
+
+
+def _refuse_blank(reading: Reading, place: tuple[Scalar, int, int]) -> None:
+    """Report `{}` or `{0}`, with the fact that the word behind it names."""
+    scalar, start, end = place
+    beside = shape(r" *(\p{L}+)").match(scalar.value[end:])
+    guess = meaning(beside.group(1), FACTS, reading.facts) if beside else None
+    message = f"no fact is called by  {scalar.value[start:end]}"
+    cure = "write {task.platform}, for instance, or {{ for a brace"
+    under = asked(f"{{{guess}}}") if guess else None
+    reading.add("P025", place, message, under=under, cure=None if under else cure)
 
 
 def _refuse_computed(reading: Reading, place: tuple[Scalar, int, int], inner: str) -> bool:

@@ -16,6 +16,7 @@ from reviewbot.policy.language.ladder import ENDS
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
 from reviewbot.policy.language.rules import read_action
 from reviewbot.policy.language.schedule import (
+    moment_first,
     read_moment,
     read_moment_text,
     read_reminders,
@@ -25,7 +26,7 @@ from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load
 from reviewbot.policy.model import WHY_NOT, Expectation, PolicyTest
 from reviewbot.policy.notations import as_count
 from reviewbot.policy.operators import operator_of, read_literal
-from reviewbot.policy.text_forms import asked, asked_of, listed
+from reviewbot.policy.text_forms import asked, asked_of, did_you_mean, listed
 from reviewbot.policy.values import Misread
 
 _CLAIMS = (
@@ -102,7 +103,7 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Span]) -> Po
 def _by(reading: Reading, fields: MappingReader) -> str | None:
     scalar = fields.text("by")
     rules = (*reading.declared.get("rule", ()), NO_RULE, DEADLINE)
-    if scalar is None or scalar.value in rules:
+    if scalar is None or scalar.value in rules or reading.is_told("rule", scalar.value):
         return None if scalar is None else scalar.value
     message = f'no rule is called "{scalar.value}"'
     cure = "it is a rule's name,  no rule  or  deadline"
@@ -113,13 +114,19 @@ def _by(reading: Reading, fields: MappingReader) -> str | None:
             "P027", scalar, message, under=f"did you mean  {rules[named - 1]}  ?", cure=cure
         )
         return None
-    under = asked_of(scalar.value, rules)
+    words = {*scalar.value.casefold().split()}
+    alike = [
+        rule for rule in rules[:-2] if len(words & {*rule.casefold().split()}) * 2 >= len(words)
+    ]
+    under = asked_of(scalar.value, rules) or did_you_mean(scalar.value, rules)
+    under = under or (asked("  or  ".join(alike[:2])) if alike else None)
     reading.add("P027", scalar, message, under=under, among=rules, cure=cure)
     return None
 
 
 def _over_time(reading: Reading, tree: Tree | None) -> tuple[Expectation, ...]:
-    mapping = reading.mapping(tree, "over time:", "1h after confirmed: escalate")
+    own = moment_first(reading, tree.value) if isinstance(tree, Scalar) else None
+    mapping = reading.mapping(tree, "over time:", own or "1h after confirmed: escalate")
     actions = ACTIONS_OF[reading.review]
     found = []
     for key, value in reading.entries(mapping):

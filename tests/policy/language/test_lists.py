@@ -183,11 +183,12 @@ def test_an_entry_that_has_expired_is_noted_and_a_list_of_them_warned_of() -> No
     text = "id,until\na,2026-01-31\nb,2026-02-28\n"
 
     (note,) = from_file(text, today=date(2026, 2, 28)).findings
-    (warning,) = from_file(text, today=date(2026, 3, 1)).findings
+    warning, other = from_file(text, today=date(2026, 3, 1)).findings
     (nothing,) = from_file(GERMAN, ", column: handle, where: {country: CH}").findings
 
     assert (note.severity, place(note)) == (Severity.NOTE, ("P335", "some/w.csv", 2, 1))
     assert (warning.severity, warning.code) == (Severity.WARNING, "P330")
+    assert (other.severity, place(other)) == (Severity.NOTE, ("P335", "some/w.csv", 3, 1))
     assert (nothing.severity, nothing.code) == (Severity.WARNING, "P332")
 
 
