@@ -22,20 +22,16 @@ from tests.simulation.run import Run
 from tests.simulation.simulate import kept_seeds, simulate
 from tests.tier import FULL
 
-HOURS = 200 if FULL else 100
-SEEDS = tuple(range(10, 42)) if FULL else (22, 20)
-"""200 hours in two runs that take little time for it, with one to three tasks in ten hours; in the full
-tier 6,400 hours, with three times as much in each."""
-WITH_ACCOUNTS = SEEDS if FULL else SEEDS[-1:]
-"""Looking for accounts at every poll costs a third of a run, so in the quick tier one run does."""
+HOURS = 200 if FULL else 120
+SEEDS = tuple(range(10, 42)) if FULL else (24, 29)
+"""240 hours in two runs that take little time for it; in the full tier 6,400 hours."""
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_promise_is_broken_whatever_happens(seed: int) -> None:
     """Days of trouble, with a death at every point of the loop in each of these runs."""
-    accounts = seed in WITH_ACCOUNTS
-    one = simulate(seed, HOURS, accounts=accounts)
+    one = simulate(seed, HOURS)
 
     assert [f"{v.promise}: {v.sentence}" for v in one.violations] == [], one.replay
     assert set(one.figures.crashes) == set(LOOP)
@@ -43,7 +39,7 @@ def test_no_promise_is_broken_whatever_happens(seed: int) -> None:
     assert one.figures.effects > 15
     done = {line.action for line in one.history if isinstance(line, Effect) and line.by == "client"}
     assert done >= {"approve", "dispute"}
-    assert {"finalize", "corrections"} <= done if accounts else one.figures.accounts == 0
+    assert done >= {"finalize", "corrections"}
 
 
 @pytest.mark.timeout(120)
