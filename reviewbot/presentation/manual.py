@@ -52,23 +52,16 @@ ACTIONS = {
     Action.REQUEST_CORRECTIONS: "the manager is asked to correct fields of the account",
 }
 """What each action does."""
-_ALSO_ROWS = (
-    files("reviewbot.presentation").joinpath("asked_facts.txt").read_text("utf-8").splitlines()
-)
-ALSO = dict(row.split(": ", 1) for row in _ALSO_ROWS)
+
+
+def _also(name: str) -> dict[str, str]:
+    rows = files("reviewbot.presentation").joinpath(name).read_text("utf-8").splitlines()
+    return dict(row.split(": ", 1) for row in rows)
+
+
+ALSO = _also("asked_facts.txt")
 """Words by which people ask for a fact besides those of its sentence."""
-_TESTS_ALSO = {
-    "more than": "greater than, higher than, above, over, >",
-    "less than": "fewer than, smaller than, below, under, <",
-    "at least": "minimum, greater or equal, from, >=",
-    "at most": "maximum, up to, less or equal, <=",
-    "between": "range, from to, interval",
-    "contains": "includes, has the word, hashtag, emoji, substring",
-    "matches pattern": "regular expression, regex, wildcard",
-    "in list": "one of many, spreadsheet, whitelist",
-    "unknown": "null, empty, missing, not set",
-    "known": "not null, present, set",
-}
+_TESTS_ALSO = _also("asked_tests.txt")
 _CLOSE = 0.4
 """The share of the best score from which on an entry is worth a look."""
 

@@ -38,12 +38,7 @@ _TITLE, _ASKED, _TEXT = 3.5, 3.0, 1.0
 _ALIKE, _NEAR, _OPENING = 0.5, 0.7, 0.1
 _SURE = 0.8
 """How alike a mistyped word and the one that was meant must be."""
-_NOISE = """
-a about after all am an and any are as at be been by can could do does each for from get has have how
-i if in into is it its many me much my of on one or our please say shall should so some than that the
-their them then there these they this to us was we were what when where which who why will with would
-write you your not no
-"""
+_NOISE = files("reviewbot.presentation").joinpath("noise_words.txt").read_text("utf-8")
 """Words that say nothing of what is asked."""
 _FORMS = files("reviewbot.presentation").joinpath("word_forms.txt").read_text("utf-8").splitlines()
 _ROWS = (row.split(": ") for row in _FORMS)

@@ -44,29 +44,7 @@ _ATTEMPTS = {
 
 _LAST = "; on its last try of this round"
 _ROWS = files("reviewbot.policy.explain").joinpath("nouns.txt").read_text("utf-8").splitlines()
-_NOUNS = {
-    **dict(row.split(": ", 1) for row in _ROWS),
-    **{
-        f"account.{figure}_{span}": words.format(when)
-        for span, when in (("30d", " in 30 days"), ("ever", " since our log began"))
-        for figure, words in (
-            ("decisions", "the number of our decisions on this account{}"),
-            ("disputes", "the number of times that we sent this account's work back{}"),
-            ("approvals", "the number of our approvals of this account{}"),
-            ("dispute_share", "the share of this account's decisions{} that sent back"),
-            ("paid", "our pay to this account{}"),
-            ("overruled", "the number of times{} that a person decided otherwise"),
-        )
-    },
-    **{
-        f"fleet.{share}{suffix}": f"the share of the checker's tries{where} that {how} in the last hour"
-        for suffix, where in (("", ""), ("_tiktok", " on TikTok"), ("_instagram", " on Instagram"))
-        for share, how in (
-            ("scrape_failed_share_1h", "failed"),
-            ("blind_share_1h", "failed or read no comment"),
-        )
-    },
-}
+_NOUNS = dict(row.split(": ", 1) for row in _ROWS)
 """Facts as the subject of a sentence, where the catalogue's question makes none."""
 _OPENED = {"comments": "the confirmation", "accounts": "the first sight in review"}
 _VALUES = {

@@ -172,3 +172,11 @@ def fix_of(
         return Fix(whole[0].span, whole[1])
     exact = span.line == span.end_line and span.end_column - span.column == length
     return Fix(span, replacement) if replacement is not None and exact else None
+
+
+def cure_of_empty(line: str, scalar: Scalar, cut: str) -> str | None:
+    """What to do where nothing stands because YAML read a sign of the text otherwise."""
+    if scalar.style == ">":
+        words = "at least" if "=" in line else "more than"
+        return f"comparisons are words: write  {words} {line[scalar.span.column :].strip(' =')}"
+    return None if scalar.cut is None else f"{cut}put quotes around the whole text"

@@ -162,15 +162,28 @@ def _meant_elsewhere(
     if is_strange and name in _FAMILIES:
         message = f"each fact of {name} stands on a line of its own, with {name} in its name"
         return message, _with_family(reading, scalar), None
-    if is_line and name in reading.declared.get("condition", ()):
-        message = f'"{name}" is one of the named conditions, not a fact'
-        return message, f"write  condition: {name}", None
+    if is_line and (own := _declared(reading, name)) is not None:
+        return own
     if not inside_check:
         message = (
             f"{name} is a fact of the other kind of review; this policy is for {reading.review}"
         )
         return (message, None, None) if any(name in facts for facts in CATALOGUE.values()) else None
     return _outside_checks(reading, name)
+
+
+def _declared(reading: Reading, name: str) -> tuple[str, str, None] | None:
+    """What to say of the name of conditions or of a list where a fact stands."""
+    if name in reading.declared.get("condition", ()):
+        return (
+            f'"{name}" is one of the named conditions, not a fact',
+            f"write  condition: {name}",
+            None,
+        )
+    fact = next((fact for fact in reading.facts if fact.endswith("saved_account_id")), None)
+    if name not in reading.lists or fact is None:
+        return None
+    return f'"{name}" is the name of a list, not a fact', f"write  {fact}: in list {name}", None
 
 
 def _outside_checks(reading: Reading, name: str) -> tuple[str, str | None, str | None] | None:

@@ -347,7 +347,7 @@ class _Walk(LineWalk):
         if self.open and column > self.key_column:
             return self._missing_first_dash(column, key)
         for above, level in zip(self.levels, self.levels[1:], strict=False):
-            reach = (level.column,) if key != "id" else range(above.column, level.column + 2)
+            reach = range(above.column, level.column + 1 + (key == "id"))
             begins = column in reach and above.is_list and level.keys[:1] == [key]
             if begins and (key == "id" or (key in ("name", "when") and above.parent in LISTS)):
                 self._say_dash(key, column)

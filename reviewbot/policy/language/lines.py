@@ -10,6 +10,7 @@ from reviewbot.policy.diagnostics import Finding, Span
 from reviewbot.policy.language import grammar
 from reviewbot.policy.language.grammar import GrammarSection
 from reviewbot.policy.operators.phrases import IS, begins
+from reviewbot.policy.text_forms import shape
 
 FACTS = frozenset(ATTEMPT_FACTS).union(*CATALOGUE.values())
 _SECTIONS = tuple(
@@ -130,7 +131,7 @@ def word_of(text: str) -> str | None:
     end = next((at for at, char in enumerate(text) if not (char.isalnum() or char in "_.- ")), None)
     words = text[:end].split(" ")
     for many in (3, 2, 1):
-        word = " ".join(words[:many])
+        word = " ".join(words[:many]).rstrip(".")
         if word in WORDS:
             return word
     return None
@@ -203,3 +204,15 @@ def tests_in(text: str) -> list[str]:
         else:
             lines[-1:] = [f"{lines[-1]} {word}" if lines else word]
     return lines
+
+
+_IN_BRACKETS = r"[{\[<(]+ *([\p{L}\d_.]+) *[}\])>]+ *: *(.*)"
+_WHOLE = r"[\"'\[(]([\p{L}\d_. ]+): ([^\"'{}\[\](),]+)[\"'\])],?"
+_OF_JSON = r"\"([\w. ]+)\" *: *\"?([^\"]+)\"?,"
+
+
+def wrapped(text: str) -> tuple[str, str] | None:
+    """The name and the value of a line with brackets or quotes around it or its name, or as JSON has it."""
+    forms = (shape(form).fullmatch(text) for form in (_IN_BRACKETS, _WHOLE, _OF_JSON))
+    found = next(filter(None, forms), None)
+    return found.groups() if found and found.group(1) in WORDS else None

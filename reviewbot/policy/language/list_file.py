@@ -233,7 +233,8 @@ class ListSheet:
             f"this line has {values} value{'s' * (values != 1)},"
             f" the header has {columns} column{'s' * (columns != 1)}"
         )
-        cure = f"write a {sign} for each value that is left out"
+        own = self._lines[row.line] + self._separators[0] * (columns - values)
+        cure = f"write a {sign} for each value that is left out:  {own}"
         shortened = next(filter(None, (_spoilt(f"1,{cell.text}") for cell in row.cells)), None)
         if values > columns and shortened is not None:
             message, cure = shortened

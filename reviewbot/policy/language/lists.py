@@ -125,6 +125,7 @@ def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
         fields = MappingReader(reading, tree, LIST_ENTRY, what)
         scalar, dated = fields.text("id"), fields.key_span("until") if fields.has("until") else None
         if scalar is not None:
+            reading.look_at_word(scalar)
             _refuse_several(reading, scalar, what, "- id: ")
         note = fields.free_text("note")
         until = reading.read(fields.text("until"), read_date)
@@ -202,7 +203,10 @@ def _from_file(
     reading: Reading, what: str, scalar: Scalar, wanted: WantedRows, files: ListFiles
 ) -> tuple[ListEntry, ...]:
     file = scalar.value
-    cannot, cure = f'the list file "{file}" cannot be read', None
+    cannot, cure = (
+        f'the list file "{file}" cannot be read',
+        f"put a file  {file}  beside the policy",
+    )
     if "/" in file or "\\" in file or file.startswith("."):
         cannot = "a list file lies beside the policy, so its name has no folder"
         cure = (

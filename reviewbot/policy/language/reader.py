@@ -14,6 +14,7 @@ from reviewbot.policy.language.forms import (
     LINES,
     begun,
     both_in_one,
+    cure_of_empty,
     cure_of_stranger,
     fix_of,
     home_of,
@@ -52,6 +53,7 @@ MOST_FINDINGS = 100
 """After so many findings in one document reading stops: the first ones are to be mended first."""
 
 _FALSE_FRIENDS = ("yes", "no", "on", "off", "true", "false", "y", "n", "null", "~", "none")
+_LIKE_PIPE = ("/", "\\", "I", "l", "1", "¦", "!", ":", "-")
 _CURLY = "“”„‟«»"
 
 _KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
@@ -198,12 +200,7 @@ class Reading:
         if scalar.broken:
             return
         cure = wanted or "write behind the colon what is meant"
-        if scalar.style == ">":
-            line = self.document.lines[scalar.span.line - 1][scalar.span.column :].strip(" =")
-            words = "at least" if "=" in self.document.lines[scalar.span.line - 1] else "more than"
-            cure = f"comparisons are words: write  {words} {line}"
-        elif scalar.cut is not None:
-            cure = f"{_CUT}put quotes around the whole text"
+        cure = cure_of_empty(self.document.lines[scalar.span.line - 1], scalar, _CUT) or cure
         self.add("P032", scalar.span, f"{what} is empty", cure=cure)
 
     # Texts -----------------------------------------------------------------------------------
@@ -258,6 +255,10 @@ class Reading:
             self.warn("P010", span, message, cure="delete it and type the text again")
         if scalar.quoted or scalar.broken:
             return
+        line = self.document.lines[scalar.span.line - 1][scalar.span.column - 1 :].strip()
+        if scalar.last_line > scalar.span.line and line in _LIKE_PIPE:
+            message = f"one sign  |  stands above a text of several lines, and here is  {line}"
+            self.add("P012", first_line(scalar.span), message, under="write  |")
         if scalar.cut is not None and self._looks_cut(scalar.cut):
             shown = scalar.value if len(scalar.value) <= 40 else f"…{scalar.value[-38:]}"
             self.warn(
@@ -378,7 +379,8 @@ class Reading:
                 message = f'"{key.value}" cannot be the name of {noun}'
                 cure = "letters, digits, _ and - make a name"
                 tidy = "_".join(shape(r"[\p{L}\p{N}_-]+").findall(key.value))
-                under = f"write  {tidy}" if is_name(tidy) else None
+                tidy += ": |" if "|" in key.value else ""
+                under = f"write  {tidy}" if tidy else None
                 self.add("P034", key.span, message, under=under, cure=cure)
                 self.missed.add((_KIND_IN[part], ""))
             yield key, value

@@ -22,17 +22,22 @@ from reviewbot.policy.language.lines import (
     tests_in,
     without_is,
     word_of,
+    wrapped,
 )
 from reviewbot.policy.language.repair import error, spot
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
 _BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
-_SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
+_SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|\. |→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _NAMED_ENTRIES = ("rules", "tests", "never")
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
 _SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
+_SIGNS = (
+    ("- ", "an entry begins with a hyphen  -,  not with"),
+    ("", "nothing stands in front of this, not"),
+)
 _ACTIONS = frozenset(Action)
 _NAMED = frozenset(DECLARED.values())
 _REMARK = r"(//+|--+(?: |$)|/\*|<!--|;|%|rem )"
@@ -153,21 +158,11 @@ class LineWalk:
             " " if category(char) == "Zs" else char for char in part if category(char) != "Cf"
         )
         shown = plain(tidy + line[len(part) :])
-        where = (
-            "behind the colon"
-            if ":" in part[:at]
-            else "in front of the text"
-            if not part[:at].strip()
-            else "here"
-        )
-        self.say(
-            "P010",
-            at,
-            at + 1,
-            f"{said_unseen(part[at])} stands {where}",
-            under=f"write  {shown}",
-            cure="replace it by an ordinary space" if category(part[at]) == "Zs" else "delete it",
-        )
+        where = "here" if part[:at].strip() else "in front of the text"
+        where = "behind the colon" if ":" in part[:at] else where
+        cure = "replace it by an ordinary space" if category(part[at]) == "Zs" else "delete it"
+        message = f"{said_unseen(part[at])} stands {where}"
+        self.say("P010", at, at + 1, message, under=f"write  {shown}", cure=cure)
         self.put(0, len(part), tidy)
 
     def mend_remark(self) -> bool:
@@ -178,14 +173,10 @@ class LineWalk:
         if found is None or self._is_known(line[at:]):
             return False
         sign = found.group(1).strip()
-        self.say(
-            "P017",
-            at,
-            at + len(sign),
-            f"comments begin with #, not with {sign}",
-            under=f"write  # {line[at + len(sign) :].removesuffix('*/').removesuffix('-->').strip()}",
-        )
-        self.put(at, len(line), f"#{line[at + len(sign) :].removesuffix('-->').removesuffix('*/')}")
+        text = line[at + len(sign) :].removesuffix("*/").removesuffix("-->")
+        message = f"comments begin with #, not with {sign}"
+        self.say("P017", at, at + len(sign), message, under=f"write  # {text.strip()}")
+        self.put(at, len(line), f"#{text}")
         closing = {"/*": "*/", "<!--": "-->"}.get(sign)
         if closing is None or closing in line:
             return True
@@ -222,21 +213,34 @@ class LineWalk:
             return
         found = shape(_BULLET).match(rest)
         is_entry = is_entry or self._is_bulleted(at)
-        if found is not None and (is_entry or self._is_known(rest[len(found.group(0)) :])):
-            sign = found.group(1)
-            message = f"an entry begins with a hyphen  -,  not with  {sign}"
-            end, last = at + len(found.group(0)), self.findings[-1:]
-            if last and (last[0].message, last[0].span.line) == (message, self.now):
-                self.put(at, end, "- ")  # one more of the same list
+        end = at + len(found.group(0)) if found else at
+        bare = not is_entry and ":" in rest and self._has_lines(at)
+        if found is not None and (is_entry or bare or self._is_known(line[end:])):
+            sign, put, said = found.group(1), *_SIGNS[bare]
+            message = f"{said}  {sign}"
+            last = [(each.message, each.span.line) for each in self.findings[-1:]]
+            if last == [(message, self.now)]:
+                self.put(at, end, put)  # one more of the same list
             else:
-                self.swap(at, end, "- ", message, (at, at + len(sign)))
+                self.swap(at, end, put, message, (at, at + len(sign)))
             return
+        self._glued(at, rest, is_entry=is_entry)
+
+    def _glued(self, at: int, rest: str, *, is_entry: bool) -> None:
+        """`-name: …`, a dash without its space."""
         glued = shape(r"(-+|[•◦▪‣●–—−])([\p{L}\"'@].*)").fullmatch(rest)
         if glued is not None and (self._is_known(glued.group(2)) or is_entry):
             sign = glued.group(1)
             message = f"an entry begins with a hyphen  -,  not with  {sign}"
             message = "a space is missing behind the dash" if sign == "-" else message
             self.swap(at, at + len(sign), "- ", message, (at, at + 2))
+
+    def _has_lines(self, at: int) -> bool:
+        """Whether lines with names stand here, none of which begins with a sign."""
+        if any(level.column == at and not level.is_list for level in self.levels):
+            return True
+        above = self.levels[-1].keys[-1:]
+        return self.open and at > self.key_column and bool({*above} & (OPENS - LISTS - _NAMED))
 
     def _or_entry(self, at: int, rest: str) -> bool:
         """`or last.outcome_kind: scrape_failed` among entries of a list."""
@@ -393,12 +397,11 @@ class LineWalk:
         self.stopped = True
 
     def _in_brackets(self, rest: str, begins: int) -> bool:
-        """`{last.outcome_kind}: wrong_account`."""
-        found = shape(r"[{\[<(]+ *([\p{L}\d_.]+) *[}\])>]+ *: *(.*)").fullmatch(rest)
-        if found is None or found.group(1) not in FACTS:
+        """`{last.outcome_kind}: wrong_account`, `[last.outcome_kind: wrong_account]`, `"then": "dispute",`."""
+        if (found := wrapped(rest)) is None:
             return False
-        fact, value = found.groups()
-        message = "the name of a fact stands without brackets here"
+        fact, value = found
+        message = "a line is written without brackets and quotes around it, or a comma behind it"
         shown = begins, begins + rest.index(":")
         self.swap(begins, len(self.lines[self.now]), f"{fact}: {value}", message, shown)
         return True
@@ -413,7 +416,7 @@ class LineWalk:
         fact, sign, value = found.groups()
         spoken = shape(r"(.+?)[,:]? (?:then|dann):? (.+)").fullmatch(value)
         value, then = spoken.groups() if spoken else (value, "")
-        if rest.startswith("when:") and sign != ":":
+        if rest.startswith("when:") and (sign != ":" or self.stopped):
             return False  # YAML reads it, and whoever reads conditions knows better what it says
         line = self.lines[self.now]
         message = "conditions stand under  when:,  one a line"

@@ -25,6 +25,7 @@ from reviewbot.policy.language.repair import (
     Repair,
     diagnose,
     error,
+    quoted,
     spot,
     unfit_characters,
 )
@@ -399,7 +400,7 @@ class _Builder:
         if event.tag is not None:
             rest = self._line(mark.line)[mark.column :].strip()
             message = "a text cannot begin with ! unless it stands in quotes"
-            cure = "put quotes around the whole text"
+            cure = f"put quotes around the whole text:  {quoted(rest)}"
             key = self._line(mark.line)[: mark.column].strip().removeprefix("- ").rstrip(": ")
             is_sure = event.tag in ("!", "!=") or key in NO_TEXTS
             if is_sure or (key in FACTS and " " in rest):
