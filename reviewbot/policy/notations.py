@@ -170,8 +170,8 @@ def as_score(text: str) -> str | None:
         value = Decimal(part) / (Decimal(found.group(2)) or 1)
     else:
         value = Decimal(number)
-        if percent is None and 0 <= value <= 1:
-            return number
+        if 0 <= value <= 1 and (percent is None or 0 < value < 1):
+            return number  # 0.8% of a likeness is 0.8 with a sign too many
         value = value / 100
     return _tidy(value) if 0 <= value <= 1 else None
 

@@ -45,18 +45,8 @@ _ATTEMPTS = {
 _LAST = "; on its last try of this round"
 _ROWS = files("reviewbot.policy.explain").joinpath("nouns.txt").read_text("utf-8").splitlines()
 _NOUNS = dict(row.split(": ", 1) for row in _ROWS)
-"""Facts as the subject of a sentence, where the catalogue's question makes none."""
+"""Facts as the subject of a sentence, where the catalogue's question makes none, and what the API calls by a code."""
 _OPENED = {"comments": "the confirmation", "accounts": "the first sight in review"}
-_VALUES = {
-    "verified": "“found”",
-    "wrong_text": "“another text”",
-    "wrong_account": "“another account”",
-    "couldnt_verify": "“could not verify”",
-    "scrape_failed": "“could not read the video”",
-    "tiktok": "TikTok",
-    "instagram": "Instagram",
-}
-"""What the API calls by a code, as a reader would."""
 
 
 class Prose:
@@ -148,7 +138,7 @@ def _place(place: Placeholder) -> str:
 
 def prose_value(code: str) -> str:
     """What the API calls by a code, as a reader would."""
-    return _VALUES.get(code, code)
+    return _NOUNS.get(f"={code}", code)
 
 
 def length(seconds: float) -> str:

@@ -13,6 +13,7 @@ from reviewbot.policy.language.hints import (
     misread_test,
     only_named,
     out_of_range,
+    refuse_commas,
     refuse_declared,
     refuse_fact,
     refuse_folded,
@@ -20,8 +21,9 @@ from reviewbot.policy.language.hints import (
     refuse_range,
     see_facts,
     warn_country,
+    warn_ends,
+    warn_words,
 )
-from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
@@ -36,8 +38,7 @@ from reviewbot.policy.model import (
     Value,
 )
 from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
-from reviewbot.policy.operators.phrases import TEXTS, begins
-from reviewbot.policy.text_forms import asked, fold, shape
+from reviewbot.policy.text_forms import fold, shape
 from reviewbot.policy.values import NO, YES, Misread
 
 MAX_LEVELS = 3
@@ -314,8 +315,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
         else:
             misread_test(reading, scalar, misread, fact)
         return None
-    if (beyond := out_of_range(test, fact)) is not None:
-        refuse_range(reading, scalar, fact, beyond)
+    if not _in_range(reading, scalar, fact, test):
         return None
     name = test.refers()
     if name is not None:
@@ -334,20 +334,16 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
             refuse_named(reading, scalar, named)
             return None
         reading.look_at_word(scalar)
-        _warn_words(reading, scalar, fact)
+        warn_words(reading, scalar, fact)
         warn_country(reading, scalar, fact, test)
     return test
 
 
-def _warn_words(reading: Reading, scalar: Scalar, fact: Fact) -> None:
-    """Warn of `has promo`, which only that very text equals."""
-    found = begins(scalar.value, TEXTS)
-    meant = meant_test(reading, scalar.value, fact) if found and found[2] else None
-    if meant is None or not meant.text or scalar.quoted:
-        return
-    message = "all of this is the one text that is looked for"
-    cure = f"for the text itself write  exactly {scalar.value}"
-    reading.warn("P112", scalar.span, message, under=asked(meant.text), cure=cure)
+def _in_range(reading: Reading, scalar: Scalar, fact: Fact, test: FactTest) -> bool:
+    """Whether a test asks for what its fact can be; reported where it does not."""
+    if (beyond := out_of_range(test, fact)) is not None:
+        refuse_range(reading, scalar, fact, beyond)
+    return beyond is None
 
 
 def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None:
@@ -356,7 +352,7 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
         cure = "put values into it, or delete the line"
         reading.add("P108", sequence.span, message, cure=cure)
         return None
-    if _refuse_commas(reading, sequence, fact):
+    if refuse_commas(reading, sequence, fact):
         return None
     values: list[Value] = []
     exact: list[bool] = []
@@ -368,27 +364,15 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
             continue
         if fact.type is FactType.TEXT:
             reading.look_at_word(scalar)
-        if (beyond := out_of_range(OneOf(values=(value,), exact=(True,)), fact)) is not None:
-            refuse_range(reading, scalar, fact, beyond)
+        _in_range(reading, scalar, fact, OneOf(values=(value,), exact=(True,)))
         values.append(value)
         exact.append(is_exact)
+    warn_ends(reading, sequence, fact)
     if fact.type is FactType.NAMES:
         message = f"{fact.name} is a list of names, which a list of values cannot equal"
         reading.add("P109", sequence.span, message, under="write  contains NAME")
         return None
     return OneOf(values=tuple(values), exact=tuple(exact), span=sequence.span) if values else None
-
-
-def _refuse_commas(reading: Reading, sequence: Sequence, fact: Fact) -> bool:
-    """Report `[0,8, 0,9]`, where each comma parts two values; whether it is so."""
-    line, span = reading.document.lines[sequence.span.line - 1], sequence.span
-    said = line[span.column - 1 : span.end_column - 1] if span.end_line == span.line else ""
-    meant = str(shape(r"\b0,(\d)").sub(r"0.\1", said))
-    if meant == said or fact.type not in (FactType.SCORE, FactType.MONEY, FactType.SHARE):
-        return False
-    message = "fractions are written with a dot: a comma parts two values"
-    reading.add("P101", span, message, under=f"write  {meant}")
-    return True
 
 
 def _second_line(

@@ -14,7 +14,7 @@ from reviewbot.policy.language.grammar import (
     Key,
     inside,
 )
-from reviewbot.policy.language.lines import FACTS
+from reviewbot.policy.language.lines import FACTS, FREE_TEXTS
 from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.text_forms import asked, fold, listed, nearest, only_cure
@@ -61,6 +61,13 @@ def only_text(tree: Tree) -> str | None:
         texts = (key,) if isinstance(value, Scalar) and not value.value else ()
     only = texts[0] if len(texts) == 1 else None
     return only.value if isinstance(only, Scalar) else None
+
+
+def several_as_one(what: str, texts: list[str]) -> str | None:
+    """What to write in place of several texts: a sentence that was cut at its commas, or one of a few."""
+    if what.rstrip(":") in FREE_TEXTS and texts:
+        return f"write  {', '.join(texts)}"
+    return asked("  or  ".join(texts)) if 1 < len(texts) < 6 else None
 
 
 def begun(tree: Mapping, example: str) -> str:

@@ -12,12 +12,12 @@ from reviewbot.policy.language.meant import meant_test, meant_value
 from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading, first_line
 from reviewbot.policy.language.synonyms import FACTS, meaning, meaning_inside
-from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.language.yaml import Scalar, Sequence
 from reviewbot.policy.locales import territory_named
 from reviewbot.policy.model import FactTest
 from reviewbot.policy.notations import as_number, as_percent
 from reviewbot.policy.operators import OneOf
-from reviewbot.policy.operators.phrases import NOT, begins
+from reviewbot.policy.operators.phrases import NOT, TEXTS, begins
 from reviewbot.policy.text_forms import (
     asked,
     asked_of,
@@ -337,6 +337,37 @@ def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> N
             reading.warn("P315", scalar.span, message, under=under, cure=cure)
 
 
+def warn_ends(reading: Reading, sequence: Sequence, fact: Fact) -> None:
+    """Warn of `[0.80, 0.95]` of a likeness, which are two values and no range."""
+    texts = [item.value for item in sequence.items if isinstance(item, Scalar)]
+    if fact.type is FactType.SCORE and len(texts) == 2 and not {*texts} & {"0", "1"}:
+        message = "two values are meant here, and none between them"
+        under, cure = asked(f"between {' and '.join(texts)}"), "keep it if just these are meant"
+        reading.warn("P112", sequence.span, message, under=under, cure=cure)
+
+
+def warn_words(reading: Reading, scalar: Scalar, fact: Fact) -> None:
+    """Warn of `has promo`, which only that very text equals."""
+    found = begins(scalar.value, TEXTS)
+    meant = meant_test(reading, scalar.value, fact) if found and found[2] else None
+    if meant is None or not meant.text or scalar.quoted:
+        return
+    message = "all of this is the one text that is looked for"
+    cure = f"for the text itself write  exactly {scalar.value}"
+    reading.warn("P112", scalar.span, message, under=asked(meant.text), cure=cure)
+
+
+def refuse_commas(reading: Reading, sequence: Sequence, fact: Fact) -> bool:
+    """Report `[0,8, 0,9]`, where each comma parts two values; whether it is so."""
+    line, span = reading.document.lines[sequence.span.line - 1], sequence.span
+    said = line[span.column - 1 : span.end_column - 1] if span.end_line == span.line else ""
+    meant = str(shape(r"\b0,(\d)").sub(r"0.\1", said))
+    if meant == said or fact.type not in (FactType.SCORE, FactType.MONEY, FactType.SHARE):
+        return False
+    reading.add("P101", span, "fractions are written with a dot", under=f"write  {meant}")
+    return True
+
+
 def refuse_range(reading: Reading, scalar: Scalar, fact: Fact, value: float) -> None:
     """Report a value beyond what its fact can ever be, with the one within that was meant."""
     written = next((word for word in scalar.value.split() if _is_number(word, value)), scalar.value)
@@ -346,7 +377,8 @@ def refuse_range(reading: Reading, scalar: Scalar, fact: Fact, value: float) -> 
         ends, within = "at most 72h, the time from confirmation to the deadline", "72h"
     else:
         ends = "from 0 to 1" if fact.type in _SURE else "0 or more"
-        within = f"{value / 100:g}" if 2 <= value <= 100 else "0" if value < 0 else "1"
+        part = 10 if value < 10 and fact.type is FactType.SCORE else 100
+        within = f"{value / part:g}" if 2 <= value <= 100 else "0" if value < 0 else "1"
         within = "100%" if written.endswith("%") and value > 1 else within
     meant = f"{scalar.value[:at]}{within}{scalar.value[at + len(written) :]}"
     both = _as_percents(scalar.value)

@@ -69,23 +69,12 @@ _UNITS: dict[FactType, tuple[str, ...]] = {
     FactType.DURATION: TIME_WORDS,
     FactType.MOMENT: DATE_WORDS,
 }
-_WORDS = tuple(
-    ",".join(
-        (
-            *COMPARISONS,
-            *COMPARISONS.values(),
-            *BEHIND.values(),
-            IS,
-            NOT,
-            "between,zwischen,and,und,known,unknown",
-        )
-    ).split(",")
-)
+_MORE = f"{IS},{NOT},between,zwischen,and,und,known,unknown"
+_TABLES = (COMPARISONS, COMPARISONS.values(), BEHIND.values(), (_MORE,))
+_WORDS = tuple(word for table in _TABLES for row in table for word in row.split(","))
 """The words of a test, and those of its values by type: one that is spelt wrong is looked for among them."""
 _NEAR_SCORE = Decimal("0.05")
-_JOINTS = (
-    " - | to | bis | through | thru | up to | and | und |...|..|--|-| till | until |,| / | & | or "
-)
+_JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-|~| till | until |,| / | & | or "
 _OF_BETWEEN = (" and ", " und ", ",", " / ", " & ", " or ")
 """What joins two ends behind `between` only."""
 _OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+)"
@@ -387,8 +376,16 @@ class _Asked(AskedText):
             values.append(value)
         if not values or turned not in (0, len(values)):
             return None
-        self.why = "several values stand in brackets, with commas"
-        return f"{'not ' if turned else ''}[{', '.join(dict.fromkeys(values))}]"
+        no, self.why = "not " if turned else "", "several values stand in brackets, with commas"
+        return self._ends(values, text) or f"{no}[{', '.join(dict.fromkeys(values))}]"
+
+    def _ends(self, values: list[str], text: str) -> str | None:
+        if self.fact.type is not FactType.SCORE or len(values) != 2:
+            return None  # two values of a likeness are the ends of a range
+        if " or " in text or begins(text, NOT):
+            return None
+        self.sure, self.why = False, "a range is written with  between"
+        return f"between {' and '.join(values)}"
 
     def value(self, text: str) -> str | None:
         """Write one value as the fact's type writes it."""

@@ -350,7 +350,11 @@ _SPELLED = str.maketrans(
 def _zones_of(word: str) -> tuple[str, ...]:
     """The zones that a town, a country or letters such as CET mean."""
     folded = plain(word).casefold()
-    named = ZONES.get(folded, ())
+    pieces = [
+        folded,
+        *(piece.strip(" ()") for piece in folded.replace("(", ",").split(",") if piece),
+    ]
+    named = next((ZONES[piece] for piece in pieces if piece in ZONES), ())
     turned = "/".join(reversed(folded.split("/")))
     if (
         zone := next((zone for zone in all_zones() if zone.casefold() == turned), None)

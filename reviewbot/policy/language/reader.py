@@ -23,6 +23,7 @@ from reviewbot.policy.language.forms import (
     meant_key,
     only_text,
     part_of,
+    several_as_one,
     with_own,
 )
 from reviewbot.policy.language.grammar import DECLARED, GrammarSection
@@ -31,7 +32,6 @@ from reviewbot.policy.locales import ENGLISH
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import (
-    asked,
     did_you_mean,
     is_name,
     letter_name,
@@ -220,7 +220,7 @@ class Reading:
             "P031",
             first_line(tree.span),
             f"{what} is one text, not {kind_of(tree)}",
-            under=f"write  {own}" if own else asked("  or  ".join(items)) if items[1:5] else None,
+            under=f"write  {own}" if own else several_as_one(what, items),
         )
         return None
 

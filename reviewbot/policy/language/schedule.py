@@ -77,12 +77,7 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
     tree = fields.peek("open") if weekly else fields.get("open", cure)
     if tree is not None and not one_or_more(tree):
         reading.add("P126", tree.span, f"{fields.what} never open", cure=cure)
-    ranges = []
-    for scalar in reading.texts(tree, "open:"):
-        try:
-            ranges.append(_open_range(scalar))
-        except Misread as misread:
-            _misread_hours(reading, scalar, misread)
+    ranges = _ranges(reading, tree)
     days: list[date] = []
     names: list[str] = []
     for scalar in closed:
@@ -109,6 +104,21 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
         closed_lists=tuple(names),
         span=fields.span,
     )
+
+
+def _ranges(reading: Reading, tree: Tree | None) -> list[OpenRange]:
+    ranges, scalars = [], reading.texts(tree, "open:")
+    days = as_days(",".join(scalar.value for scalar in scalars)) if len(scalars) > 1 else None
+    if days and tree is not None:
+        under = f"for whole days write  {days} 00:00-24:00"
+        reading.add("P128", first_line(tree.span), "these are days without times", under=under)
+        return []
+    for scalar in scalars:
+        try:
+            ranges.append(_open_range(scalar))
+        except Misread as misread:
+            _misread_hours(reading, scalar, misread)
+    return ranges
 
 
 def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:

@@ -278,6 +278,7 @@ def as_hours(text: str) -> str | None:
     """Days and times in any order, as `mon-fri 09:00-18:00`; whole days where no time is named."""
     text = shape(r"\b(?:noon|midday|mittags?)\b").sub("12:00", plain(text).casefold())
     text = shape(r"(\d{1,2}) ?(?:uhr|h) ?(\d\d)\b").sub("\\1:\\2", text)
+    text = shape(r"\b(\d\d)(\d\d)\b").sub("\\1:\\2", text)
     text = shape(r"\b(?:midnight|mitternacht)$").sub("24:00", text)
     text = shape(r"\b(?:midnight|mitternacht)\b").sub("00:00", text)
     clock = r"\d{1,2}(?:[:.h]\d\d(?::\d\d)?)? ?(?:am|pm|a\.m\.?|p\.m\.?|uhr|h)?"
