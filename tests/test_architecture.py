@@ -155,7 +155,7 @@ KEYS = 2_800
 HISTORY = 2_200
 """What judging the past at any size may add to the bot (files, sums, processes, Spark), and to its tests."""
 
-LADDERS = 1_600
+LADDERS = 1_640
 """What sealed decisions, ladders of rules, the week's digest, links in messages, and the tables and sliders of a draft
 may add outside the console's rooms."""
 

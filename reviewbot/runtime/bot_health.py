@@ -48,6 +48,8 @@ def health_of(
     if ledger is not None:
         stopped, partly = _held(beat, ledger, now, file)
         why += [*stopped, *_stale(ledger)]
+    if beat is None and (why or partly):
+        why.insert(0, "no bot has run on this log yet")
     if beat is None or beat.is_gone():
         return Health(word="not running", why=(*why, *partly))
     if why:

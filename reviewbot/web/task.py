@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
+from reviewbot.core.guard_state import PAUSE_TOPIC
 from reviewbot.core.questions import Round, holder, open_rounds
 from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.text import format_moment, safe
 from reviewbot.foresight.future import Future
+from reviewbot.insights.limits_in_use import limits_in_use
 from reviewbot.insights.questions import texts_for
+from reviewbot.policy.engine.calendar import calendars_of, hours_of
+from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Outcome
-from reviewbot.policy.explain.explain import Explanation, explain
+from reviewbot.policy.explain.explain import Explanation, TurningPoint, explain
 from reviewbot.policy.facts import Facts
 from reviewbot.ports.ledger import Logged
 from reviewbot.presentation.format import dollars
@@ -25,6 +30,9 @@ from reviewbot.presentation.sheets import outcome_of
 from reviewbot.presentation.stories import evidence_lines
 from reviewbot.review.answer import Texts
 from reviewbot.review.pending import pending_on, seen_mark
+from reviewbot.runtime.bot_health import bot_of
+from reviewbot.safety import pauses
+from reviewbot.safety.limits import rule_named
 from reviewbot.safety.seal import cancelled_in, is_sealed
 from reviewbot.web.console import Visit
 from reviewbot.web.render import page
@@ -103,7 +111,7 @@ _NOTHING_DECIDED: dict[str, Any] = {
     "sealed": False,
     "cancelled": "",
     **dict.fromkeys(("decision", "facts", "told", "pending", "claim", "amount")),
-    **dict.fromkeys(("tries", "evidence", "ladder", "turns"), ()),
+    **dict.fromkeys(("tries", "evidence", "ladder", "limits", "turns"), ()),
     "texts": Texts(),
     "seen": "",
     "zone": "UTC",
@@ -133,7 +141,12 @@ def _decided(visit: Visit, chosen: Round, logged: Logged, future: Future | None)
     return known | {
         "told": told,
         "tries": _tries(facts),
-        "ladder": _ladder(told, future),
+        "ladder": [*_ladder(told, future), *_stops(visit, judge, told.rule)],
+        "limits": [
+            limit
+            for limit in limits_in_use(ledger, (judge,), visit.now)
+            if limit.rule in (None, told.rule)
+        ],
         "turns": _turns(told, future, visit.now, zone),
         "texts": texts_for(ledger, chosen, revisions),
     }
@@ -199,6 +212,22 @@ def _ladder(told: Explanation, future: Future | None) -> list[Rung]:
     return rungs
 
 
+def _stops(visit: Visit, judge: Judge, rule: str) -> Iterator[Rung]:
+    """What holds beside the rules: the hours of the one that decided, and what is paused."""
+    policy, now = judge.policy, visit.now
+    decided = rule_named(policy, rule)
+    calendars = calendars_of(policy)
+    for name in () if decided is None else hours_of(policy, decided):
+        opens = calendars[name].next_open(now)
+        when = "they do not open again" if opens is None else format_moment(opens, policy.timezone)
+        is_open = calendars[name].is_open(now)
+        why = "it may act now" if is_open else f"it acts from then on: {when}"
+        yield Rung(number="", name=f"hours {name}", mark="open" if is_open else "closed", why=why)
+    words = visit.ledger.notes(PAUSE_TOPIC)
+    for pause in pauses.pauses_on(words, bot_of(visit.console.settings, now).file, now):
+        yield Rung(number="", name="pause", mark="holds", why=pause.sentence())
+
+
 _DOES = {
     Action.APPROVE: "pays",
     Action.DISPUTE: "sends back",
@@ -214,11 +243,18 @@ def _turns(
     told: Explanation, future: Future | None, now: datetime, zone: str
 ) -> list[tuple[str, str]]:
     """What happens when, if the facts stay as they are and nobody answers."""
-    turns = [("now", f"{_DOES[told.action]}, by {told.rule}")]
+
+    def does(said: Explanation | TurningPoint) -> str:
+        waits = said.until is not None and said.action.writes
+        since = f" from {format_moment(said.until, zone)} on" if waits else ""
+        return f"{_DOES[said.action]}{since}, by {said.rule}"
+
+    end = None if future is None else future.at
+    turns = [("now", does(told))]
     turns += [
-        (format_moment(later.at, zone), f"{_DOES[later.action]}, by {later.rule}")
+        (format_moment(later.at, zone), does(later))
         for later in told.later
-        if later.at > now
+        if later.at > now and (end is None or later.at < end)
     ]
     if future is not None and future.at is not None and future.at > now:
         turns.append(

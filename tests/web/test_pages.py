@@ -19,6 +19,7 @@ from reviewbot.key_settings import KeyTable
 from reviewbot.ports.ledger import ErasureOrder
 from reviewbot.runtime import published
 from reviewbot.safety import rollout
+from reviewbot.safety.pauses import pause
 from tests.review.test_people import EVERYTHING_IS_ASKED
 from tests.web.desk import WebDesk, web_desk
 
@@ -74,6 +75,22 @@ def test_a_rule_has_its_month_on_its_card(desk: WebDesk) -> None:
     assert "2 of 2" in card.partition("</li>\n<li")[0]
     rules = somebody.get("/rules").text
     assert "By week, oldest first" in rules and "0 · 0 · 0 · 4" in rules
+
+
+def test_what_holds_beside_the_rules_stands_on_the_ladder(tmp_path: Path) -> None:
+    """The limit of the rule that decided, its hours, and a pause with who ordered it."""
+    policy = LIMITED.replace(
+        "    limit:", "    act during: new year\n    when over: escalate\n    limit:"
+    ).replace("rules:", "hours: {new year: {open: mon-sun 01:00-02:00}}\nrules:", 1)
+    with web_desk(tmp_path, tasks=1, policy=policy) as made:
+        now = made.console.now()
+        pause(made.console.ledger, "dispute", reason="a test", who="ana", until=None, now=now)
+        (task,) = (seen.task_id for seen in made.console.ledger.unended("comments"))
+        text = made.person("vic", "viewer").get(f"/task/{task}").text
+        rungs = text.partition('class="ladder"')[2].partition("What happens when")[0]
+        assert "hours new year" in rungs and "closed" in rungs and "01:00" in rungs
+        assert "dispute is paused by ana: a test" in rungs
+        assert "0 of 2" in rungs
 
 
 def test_the_log_says_how_it_stands_against_its_checkpoints(desk: WebDesk) -> None:
