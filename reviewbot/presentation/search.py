@@ -41,8 +41,7 @@ _SURE = 0.8
 _NOISE = files("reviewbot.presentation").joinpath("noise_words.txt").read_text("utf-8")
 """Words that say nothing of what is asked."""
 _FORMS = files("reviewbot.presentation").joinpath("word_forms.txt").read_text("utf-8").splitlines()
-_ROWS = (row.split(": ") for row in _FORMS)
-_IRREGULAR = {form: word for word, forms in _ROWS for form in forms.split()}
+_IRREGULAR = {form: row.split(": ")[0] for row in _FORMS for form in row.split(": ")[1].split()}
 _SAME = files("reviewbot.presentation").joinpath("same_words.txt").read_text("utf-8").splitlines()
 """Words that people use for much the same thing here."""
 

@@ -7,6 +7,7 @@ from typing import Literal
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
 from reviewbot.policy.language.declared import declared_name
 from reviewbot.policy.language.expressions import lines_of, lines_of_fields
+from reviewbot.policy.language.forms import names_in_braces
 from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.hints import (
     misread_listed,
@@ -117,7 +118,9 @@ def refuse_expression(
         return False
     lines, is_any = found
     cure = f"write below it  {'  and  '.join(lines)}"
-    if is_any:
+    if what in ("when any:", *(f"{group}:" for group in _GROUPS)):
+        cure = f"write below it  {'  and  '.join(f'- {line}' for line in lines)}"
+    elif is_any:
         key = "when any:  in place of  when:" if what == "when:" else "any of:  below it"
         cure = f"write  {key},  and below that  {'  and  '.join(f'- {line}' for line in lines)}"
     elif not what.endswith(":"):
@@ -162,6 +165,8 @@ def read_any(
     reading: Reading, tree: Tree | None, what: str, *, level: int = 1, inside_check: bool = False
 ) -> AnyOf | None:
     """Read a list of mappings of which one is enough."""
+    if isinstance(tree, Scalar) and refuse_expression(reading, tree, what):
+        return None
     if isinstance(tree, Mapping):
         reading.add(
             "P031",
@@ -269,8 +274,7 @@ def _compare(reading: Reading, key: Scalar, value: Tree, fact: Fact) -> Compare 
     test: FactTest | None = None
     if isinstance(value, Sequence):
         test = _one_of(reading, value, fact)
-    elif isinstance(value, Mapping) and _in_braces(value):
-        meant = f"[{', '.join(key.value for key, _ in value.entries)}]"
+    elif meant := names_in_braces(value):
         message = "several values stand in brackets, not in braces"
         reading.add("P031", value.span, message, under=f"write  {meant}")
     elif isinstance(value, Mapping):
@@ -295,12 +299,6 @@ def _compare(reading: Reading, key: Scalar, value: Tree, fact: Fact) -> Compare 
         test_span=value.span,
         span=key.span,
     )
-
-
-def _in_braces(value: Mapping) -> bool:
-    """Whether a list was written as `{a, b}`."""
-    others = [other for _, other in value.entries]
-    return bool(others) and all(isinstance(other, Scalar) and not other.value for other in others)
 
 
 def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:

@@ -63,6 +63,14 @@ def only_text(tree: Tree) -> str | None:
     return only.value if isinstance(only, Scalar) else None
 
 
+def names_in_braces(tree: Tree) -> str | None:
+    """A list that was written as `{a, b}`, in brackets."""
+    pairs = tree.entries if isinstance(tree, Mapping) else ()
+    if not pairs or any(not isinstance(value, Scalar) or value.value for _, value in pairs):
+        return None
+    return f"[{', '.join(key.value for key, _ in pairs)}]"
+
+
 def several_as_one(what: str, texts: list[str]) -> str | None:
     """What to write in place of several texts: a sentence that was cut at its commas, or one of a few."""
     if what.rstrip(":") in FREE_TEXTS and texts:
@@ -138,16 +146,14 @@ def home_of(key: str, value: str | None = None) -> str | None:
 def meant_key(
     said: str, tree: Tree, section: GrammarSection, free: list[str], *, alone: bool
 ) -> tuple[str | None, str | None, str | None]:
-    """The free key that an unknown one stands for: where that is sure, where it is likely, and how to ask for it.
-
-    In a section of few keys an unknown one that is `alone` stands for the only one that is missing.
-    """
+    """The key that one which is unknown, and perhaps `alone`, stands for: surely, likely, and how to ask for it."""
     sure = only_cure(said, free)
     meant = sure or meaning(said, KEYS, free)
     near = asked(meant) if meant else None
     rows = section.keys
     needed = [name for name in free if rows[name].required and not rows[name].actions]
-    if meant is None and alone and len(needed) == 1 and len(rows) < 5:
+    is_text = alone and isinstance(tree, Scalar)
+    if meant is None and is_text and len(needed) == 1 and len(rows) < 5:
         return None, needed[0], asked(f"{needed[0]}: {getattr(tree, 'value', '')}".strip())
     return sure, meant or next(iter(nearest(said, needed)), None), near
 
@@ -158,8 +164,7 @@ def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
         return f"if it is a remark write  # {key}"
     if fold(key) in ("unless", "except", "außer", "if not", "but not") and "when" in names:
         return "write below  when:  none of:  and there its lines, each behind a dash"
-    of_others = (said for said, words in OF_OTHERS.items() if fold(key) in words.split(", "))
-    said = next(of_others, None) if "then" in names else None
+    said = OF_OTHERS.get(fold(key), (None,))[0] if "then" in names else None
     value = tree.value if isinstance(tree, Scalar) else None
     if key in FACTS:
         said = f"write  {key}: {value}  below  when:  of a rule" if value else None
@@ -186,4 +191,6 @@ def cure_of_empty(line: str, scalar: Scalar, cut: str) -> str | None:
     if scalar.style == ">":
         words = "at least" if "=" in line else "more than"
         return f"comparisons are words: write  {words} {line[scalar.span.column :].strip(' =')}"
-    return None if scalar.cut is None else f"{cut}put quotes around the whole text"
+    if scalar.cut is None:
+        return None
+    return f'{cut}put quotes around the whole text:  "{line[scalar.cut.column - 1 :].strip()}"'

@@ -255,7 +255,7 @@ def _misread(
 def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, start: int) -> None:
     """Report a list or a pattern that is not declared, with the one that was meant."""
     meant = meant_test(reading, scalar.value, fact)
-    if meant is None:
+    if meant is None or meant.text == scalar.value[start:]:
         declared_name(reading, kind, scalar, start)
         return
     names = reading.declared.get(kind, ())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 from reviewbot.policy.diagnostics import Severity
+from reviewbot.policy.language.forms import names_in_braces
 from reviewbot.policy.language.grammar import COLUMNS, LIST_ENTRY, LIST_FILE, PATTERN
 from reviewbot.policy.language.list_file import ListSheet, WantedRows, path_beside
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
@@ -80,6 +81,8 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
     if isinstance(tree, Scalar) and tree.value and not tree.value.endswith((".csv", ".txt")):
         _refuse_text(reading, tree, what)
         return NamedList(name=name, entries=(), span=tree.span)
+    if _refuse_lines(reading, tree, what):
+        return NamedList(name=name, entries=(), span=first_line(tree.span))
     fields = reading.section(tree, LIST_FILE, what)
     missing = "write  file: some.csv,  or the values as a list"
     scalar = None if fields is None else fields.text("file", missing)
@@ -97,10 +100,25 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
     )
 
 
+def _refuse_lines(reading: Reading, tree: Tree, what: str) -> bool:
+    """Report values in braces, or under a key of their own; whether they stand so."""
+    entries = tree.entries if isinstance(tree, Mapping) else ()
+    if meant := names_in_braces(tree):
+        message = f"the values of {what} stand in brackets, not in braces"
+        reading.add("P031", tree.span, message, under=f"write  {meant}")
+        return True
+    for key, below in entries if len(entries) == 1 else ():
+        if isinstance(below, Sequence) and key.value not in LIST_FILE.keys:
+            message = f"the values of {what} stand right below its name"
+            reading.add("P020", key, message, cure=f"delete  {key.value}:  in front of them")
+            return True
+    return False
+
+
 def _refuse_text(reading: Reading, scalar: Scalar, what: str) -> None:
     """Report values that stand in one text, with them in brackets."""
     apart = r"(?:^| )-" if scalar.value.startswith("-") else "[,;|]"
-    pieces = (piece.strip() for piece in shape(apart).split(scalar.value))
+    pieces = (piece.strip() for piece in shape(apart).split(scalar.value.strip("()[]{} ")))
     meant = f"[{', '.join(filter(None, pieces))}]"
     message = f"the values of {what} stand in brackets, or one a line behind a dash"
     reading.add("P031", scalar, message, under=f"write  {meant}", whole=(scalar, meant))

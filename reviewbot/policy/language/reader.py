@@ -289,7 +289,7 @@ class Reading:
     def is_told(self, kind: str, name: str) -> bool:
         """Whether a name may be missing for a mistake that was reported: two of one name, or none that can be one."""
         names = self.declared.get(kind, ())
-        told = self.missed & {(kind, ""), (kind, "" if names else name)}
+        told = [each for each in self.missed if each[0] == kind and not (names and each[1])]
         return bool(told) and not nearest(name, names)
 
     def uses_declared(self, kind: str, name: str) -> bool:

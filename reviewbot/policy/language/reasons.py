@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reviewbot.domain.task import PLATFORMS
 from reviewbot.policy.language.conditions import read_when_part
-from reviewbot.policy.language.declared import unknown
+from reviewbot.policy.language.declared import undeclared, unknown
 from reviewbot.policy.language.forms import only_text
 from reviewbot.policy.language.grammar import LAST_TEXT, REASON_TEXT, TEXT_CASE
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
@@ -15,7 +15,7 @@ from reviewbot.policy.language.templates import LONGEST, read_locale, read_templ
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.locales import locale_named, locale_names, territory_named
 from reviewbot.policy.model import Condition, Placeholder, ReasonText, Template, TextCase
-from reviewbot.policy.text_forms import asked_of, did_you_mean, listed, nearest, only_cure
+from reviewbot.policy.text_forms import asked_of, did_you_mean, nearest, only_cure
 
 SHORTEST = 3
 """The fewest characters of a dispute's reason, as the API states it."""
@@ -65,9 +65,10 @@ def _refuse_name(reading: Reading, scalar: Scalar, name: str, names: tuple[str, 
     """Report a name that no reason has, unless it is missing for a mistake that is reported."""
     cure = f"a text in place of a name has at least {LEAST_WORDS} words"
     if not nearest(name, names):
-        named = f"; the policy has {listed(names, 'and')}" if 0 < len(names) <= 12 else ""
-        cure = f"a name of  reasons:  stands here, or the text itself{named}: {cure}"
+        named = f"; {undeclared(reading, 'reason', name)}" if len(names) <= 12 else ""
+        cure = f"{named.removeprefix('; ')}; or the text itself stands here: {cure}"
     if not reading.is_told("reason", name):
+        reading.missed.add(("reason", name))
         place = (scalar, 0, len(name))
         reading.add("P023", place, unknown("reason", name), among=names, cure=cure)
 

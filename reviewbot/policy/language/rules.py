@@ -96,16 +96,21 @@ def _name(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> 
     if name in (NO_RULE, DEADLINE):
         message = f'a rule cannot be called "{name}": decisions without a rule say so'
         reading.add("P034", scalar.span, message)
-    if "\n" in name or len(name) > 200:
-        message = "the name of a rule is one line of at most 200 characters"
-        reading.add("P034", first_line(scalar.span), message)
-    first = names.setdefault(name, scalar)
-    if first is not scalar:
-        message = f'a second rule is called "{name}"'
-        cure = "give each rule a name of its own: the log tells them apart by it"
-        reading.add("P033", scalar.span, message, first=first, cure=cure)
-        reading.missed.add(("rule", ""))
+    check_name(reading, scalar, names, "rule")
     return scalar
+
+
+def check_name(reading: Reading, scalar: Scalar, names: dict[str, Scalar], noun: str) -> None:
+    """Refuse a name of several lines, and one that another rule or statement has."""
+    if "\n" in scalar.value or len(scalar.value) > 200:
+        message = f"the name of a {noun} is one line of at most 200 characters"
+        reading.add("P034", first_line(scalar.span), message)
+    first = names.setdefault(scalar.value, scalar)
+    if first is not scalar:
+        message = f'a second {noun} is called "{scalar.value}"'
+        cure = f"give each {noun} a name of its own: the log tells them apart by it"
+        reading.add("P033", scalar.span, message, first=first, cure=cure)
+        reading.missed.add((noun, ""))
 
 
 def _unless(reading: Reading, fields: MappingReader, when: Condition | None) -> Condition | None:

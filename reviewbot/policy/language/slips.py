@@ -34,6 +34,7 @@ _NAMED_ENTRIES = ("rules", "tests", "never")
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
 _SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
+_AND_FACT = r" (?:and|und) ([\p{L}_]+\.[\p{L}\d_]+):? (?:is |==? ?)?"
 _SIGNS = (
     ("- ", "an entry begins with a hyphen  -,  not with"),
     ("", "nothing stands in front of this, not"),
@@ -209,7 +210,7 @@ class LineWalk:
         at = indent_of(line)
         rest = line[at:]
         is_entry = self._entries_may_stand(at)
-        if self._quoted_mail(line, at) or (is_entry and self._begun_oddly(at, rest)):
+        if self._quoted_mail(line, at) or self._begun_oddly(at, rest, is_entry=is_entry):
             return
         found = shape(_BULLET).match(rest)
         is_entry = is_entry or self._is_bulleted(at)
@@ -267,17 +268,13 @@ class LineWalk:
         level = self.levels[-1]
         parent = next((lvl.parent for lvl in self.levels if lvl.is_list and lvl.column == at), None)
         parent = parent or (level.keys[-1] if level.keys else "")
-        if (
-            parent not in _NAMED_ENTRIES
-            or not rest.startswith("- ")
-            or ": " in name
-            or word_of(name) is not None
-            or indent_of(below) != at + 2
-            or word_of(below.strip()) is None
-        ):
+        own = "id" if word_of(below.strip()) in ("note", "until") else "name"
+        starts = rest.startswith("- ") and (own == "id" or parent in _NAMED_ENTRIES)
+        is_word = ": " in name or word_of(name) is not None
+        if not starts or is_word or indent_of(below) != at + 2 or word_of(below.strip()) is None:
             return False
-        message = "an entry begins with a dash and its name"
-        self.swap(at, len(self.lines[self.now]), f"- name: {name}", message, (at, at + len(rest)))
+        message = f"an entry begins with a dash and its {own}"
+        self.swap(at, len(self.lines[self.now]), f"- {own}: {name}", message, (at, at + len(rest)))
         return True
 
     def _is_bulleted(self, at: int) -> bool:
@@ -285,8 +282,9 @@ class LineWalk:
         key = self.levels[-1].keys[-1:]
         return self.open and at > self.key_column and bool(key) and key[0] in FACTS
 
-    def _begun_oddly(self, at: int, rest: str) -> bool:
-        return self._or_entry(at, rest) or self._two_dashes(at, rest) or self._unnamed(at, rest)
+    def _begun_oddly(self, at: int, rest: str, *, is_entry: bool) -> bool:
+        oddly = is_entry and (self._or_entry(at, rest) or self._two_dashes(at, rest))
+        return oddly or self._unnamed(at, rest)
 
     def _quoted_mail(self, line: str, at: int) -> bool:
         """`> ` at the start of a line, as mails quote what they answer."""
@@ -416,6 +414,7 @@ class LineWalk:
         fact, sign, value = found.groups()
         spoken = shape(r"(.+?)[,:]? (?:then|dann):? (.+)").fullmatch(value)
         value, then = spoken.groups() if spoken else (value, "")
+        value = shape(_AND_FACT).sub("  and  \\1: ", value)
         if rest.startswith("when:") and (sign != ":" or self.stopped):
             return False  # YAML reads it, and whoever reads conditions knows better what it says
         line = self.lines[self.now]

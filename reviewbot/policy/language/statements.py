@@ -7,8 +7,8 @@ from typing import Literal
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.language.conditions import read_when_part
 from reviewbot.policy.language.grammar import STATEMENT
-from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.rules import read_action
+from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.rules import check_name, read_action
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import Statement
 from reviewbot.policy.text_forms import asked_of, listed
@@ -37,7 +37,7 @@ def _statement(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Statem
         fields.get("name", "say in a few words what must never be"), "its name"
     )
     if name is not None:
-        _check_name(reading, name, names)
+        check_name(reading, name, names, "statement")
     when = read_when_part(reading, fields)
     actions = _actions(reading, fields)
     but = _but(reading, fields)
@@ -51,17 +51,6 @@ def _statement(reading: Reading, tree: Tree, names: dict[str, Scalar]) -> Statem
         name_span=name.span,
         span=fields.span,
     )
-
-
-def _check_name(reading: Reading, name: Scalar, names: dict[str, Scalar]) -> None:
-    if "\n" in name.value or len(name.value) > 200:
-        message = "the name of a statement is one line of at most 200 characters"
-        reading.add("P034", first_line(name.span), message)
-    first = names.setdefault(name.value, name)
-    if first is not name:
-        message = f'a second statement is called "{name.value}"'
-        cure = "give each a name of its own: the log names it where it keeps something back"
-        reading.add("P033", name.span, message, first=first, cure=cure)
 
 
 def _actions(reading: Reading, fields: MappingReader) -> tuple[Action, ...]:

@@ -40,7 +40,7 @@ def _table(heading: str) -> Words:
     found: dict[str, tuple[str, ...]] = {}
     text = files("reviewbot.policy.language").joinpath("words.txt").read_text("utf-8")
     for row in text.partition(f"[{heading}]\n")[2].partition("\n\n")[0].strip().split("\n"):
-        name, _, words = row.partition(": ")
+        name, _, words = row.rpartition(": ")
         for word in words.split(", "):
             found[word] = (*found.get(word, ()), name)
     return found
@@ -50,13 +50,5 @@ ACTIONS, KEYS = _table("actions"), _table("keys")
 FACTS, VALUES, PERIODS = _table("facts"), _table("values"), _table("periods")
 ZONES = _table("zones")
 
-OF_OTHERS = {
-    "delete it: rules are asked from top to bottom, and the first that matches decides": "priority, prio, weight, order,"
-    " rank, salience, position, precedence, reihenfolge, priorität, gewicht, stop, break, final, last, terminal, continue,"
-    " exit, stopp, next, goto",
-    "a rule does one thing: what else is to be done stands in a rule of its own below it": "else, otherwise, default,"
-    " sonst, orelse, andernfalls, elif, ansonsten",
-    "to keep a rule without effect write  shadow: yes": "enabled, active, disabled, off, on, aktiv, inaktiv, deaktiviert,"
-    " paused, pause, draft, status, state",
-}
+OF_OTHERS = _table("others")
 """What is said of keys that rules have in other tools and need not here."""

@@ -18,17 +18,13 @@ LONGEST = 500
 
 Format = Literal["plain", "date", "date and time", "date iso", "time", "times", "money", "first"]
 
+_OF_MOMENTS: tuple[Format, ...] = ("date", "date and time", "date iso", "time")
 FORMATS: dict[Format, tuple[FactType, ...]] = {
-    "date": (FactType.MOMENT,),
-    "date and time": (FactType.MOMENT,),
-    "date iso": (FactType.MOMENT,),
-    "time": (FactType.MOMENT,),
+    **dict.fromkeys(_OF_MOMENTS, (FactType.MOMENT,)),
     "times": (FactType.COUNT,),
     "money": (FactType.MONEY,),
     "first": (FactType.TEXT, FactType.CHOICE),
 }
-
-
 _FORMS = "|".join(sorted(FORMATS, key=len, reverse=True)).replace("first", r"first \d+")
 
 

@@ -14,7 +14,7 @@ from reviewbot.policy.language.grammar import TEST
 from reviewbot.policy.language.hints import detail_of, misread_value
 from reviewbot.policy.language.ladder import ENDS
 from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
-from reviewbot.policy.language.rules import read_action
+from reviewbot.policy.language.rules import check_name, read_action
 from reviewbot.policy.language.schedule import (
     moment_first,
     read_moment,
@@ -47,17 +47,16 @@ _SAMPLES = {
 
 def read_tests(reading: Reading, tree: Tree | None) -> tuple[PolicyTest, ...]:
     """Read a list of tests."""
-    names: dict[str, Span] = {}
+    names: dict[str, Scalar] = {}
     items = reading.items(tree, "tests:", TEST.example)
     sections = (reading.section(item, TEST) for item in items)
     return tuple(_test(reading, fields, names) for fields in sections if fields is not None)
 
 
-def _test(reading: Reading, fields: MappingReader, names: dict[str, Span]) -> PolicyTest:
+def _test(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> PolicyTest:
     name = reading.free_text(fields.get("name"), "the name of a test")
-    if name is not None and names.setdefault(name.value, name.span) is not name.span:
-        under = f"the first is on line {names[name.value].line}"
-        reading.add("P033", name.span, f'a second test is called "{name.value}"', under=under)
+    if name is not None:
+        check_name(reading, name, names, "test")
     actions = ACTIONS_OF[reading.review]
     expect = read_action(reading, fields.get("expect"), actions, "expect:")
     never = read_action(reading, fields.get("expect never"), actions, "expect never:")
