@@ -27,11 +27,12 @@ from typing import Any
 from benchmarks.evaluation import POLICY
 from benchmarks.kept import keep
 from benchmarks.records import as_parquet, write_records
+from reviewbot.domain.text import pretty
 from reviewbot.history.batch import count_files
 from reviewbot.history.files import find_files
 from reviewbot.history.partial import JudgingJob, Sums
 from reviewbot.presentation.counted_past import backtest_form
-from reviewbot.presentation.machine_forms import Run, as_text
+from reviewbot.presentation.machine_forms import Run
 from reviewbot.runtime.policy_files import load_judges
 
 AT = datetime(2026, 6, 2, 13, tzinfo=UTC)
@@ -69,10 +70,10 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
             sums = Sums((judge, judge))
             for part in count_files(JudgingJob.of(judge, AT), find_files(str(path)), workers=1):
                 sums.merge(part.sums)
-            return as_text(backtest_form(sums.finish(), judge, run))
+            return pretty(backtest_form(sums.finish(), judge, run))
 
         def there() -> str:
-            return as_text(spark.backtest(session.read.parquet(str(path)), policy, at=AT))
+            return pretty(spark.backtest(session.read.parquet(str(path)), policy, at=AT))
 
         texts = [make().partition('"run"')[0] for make in (here, there)]
         if texts[0] != texts[1]:
