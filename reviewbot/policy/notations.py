@@ -105,6 +105,8 @@ def as_number(text: str) -> str | None:
     text = bare(text).casefold()
     sign = "-" if text.startswith("-") else ""
     text = text.removeprefix("-").removeprefix("+")
+    if shape(r"[\doli]+").fullmatch(text):
+        text = text.replace("o", "0").replace("l", "1").replace("i", "1")
     if text in _NUMBERS:
         return f"{sign}{_NUMBERS[text]}"
     if many := shape(r"(.+?) ?(?:k|tsd|thousand|tausend)").fullmatch(text):
@@ -138,8 +140,8 @@ def as_yes_no(text: str) -> str | None:
 def as_count(text: str) -> str | None:
     """A whole number, also with a noun behind it: `3 times`, `99 Kommentare`, `10x`, `1.000`."""
     text = bare(text)
-    if text.casefold() in _NUMBERS:
-        return str(_NUMBERS[text.casefold()])
+    if text.casefold() in _NUMBERS or shape(r"[\doli]+").fullmatch(text):
+        return as_number(text)
     found = shape(r"(.*\d|[\p{L}-]+)(?: ?x| \p{L}+)?").fullmatch(text)
     if found is None:
         return None

@@ -159,7 +159,7 @@ def _meant_elsewhere(
     is_strange = is_line and name not in reading.facts and not only_cure(name, CONDITION.keys)
     if is_strange and (home := home_of(name, _behind(reading, scalar))) is not None:
         return f"{name}:  is no fact, and stands here among conditions", home, None
-    if is_strange and name in _FAMILIES:
+    if is_strange and name in _FAMILIES and not _behind(reading, scalar):
         message = f"each fact of {name} stands on a line of its own, with {name} in its name"
         return message, _with_family(reading, scalar), None
     if is_line and (own := _declared(reading, name)) is not None:

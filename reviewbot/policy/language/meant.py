@@ -317,6 +317,7 @@ class _Asked(AskedText):
         if equal := shape(r"(?:than )?or equals?(?: to)? (.+)").fullmatch(rest):
             words = {"more than": "at least", "less than": "at most"}.get(words, words)
             rest = equal.group(1)
+        rest = rest.removeprefix("than ").removeprefix("of ")
         value = self._passed(words, rest) or self.value(rest)
         if value is None and begins(rest, COMPARISONS) and depth < 2:
             return self._compared(rest, depth + 1)
@@ -380,12 +381,14 @@ class _Asked(AskedText):
         return self._ends(values, text) or f"{no}[{', '.join(dict.fromkeys(values))}]"
 
     def _ends(self, values: list[str], text: str) -> str | None:
-        if self.fact.type is not FactType.SCORE or len(values) != 2:
-            return None  # two values of a likeness are the ends of a range
-        if " or " in text or begins(text, NOT):
+        is_score = self.fact.type is FactType.SCORE
+        if self.fact.type not in _ORDERED or len(values) != 2 or begins(text, NOT):
+            return None  # two values of a likeness are the ends of a range, and others may be
+        if (not is_score and not shape(r".* (?:and|und) .*").fullmatch(text)) or " or " in text:
             return None
         self.sure, self.why = False, "a range is written with  between"
-        return f"between {' and '.join(values)}"
+        both = "" if is_score else f"  or  [{', '.join(values)}]"
+        return f"between {' and '.join(values)}{both}"
 
     def value(self, text: str) -> str | None:
         """Write one value as the fact's type writes it."""
