@@ -328,7 +328,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
     elif isinstance(test, OneOf) and fact.type is FactType.TEXT:
         if refuse_folded(reading, scalar):
             return None
-        if (named := only_named(reading, scalar.value)) is not None:
+        if (named := only_named(reading, scalar.value, fact)) is not None:
             refuse_named(reading, scalar, named)
             return None
         reading.look_at_word(scalar)

@@ -291,16 +291,18 @@ def refuse_folded(reading: Reading, scalar: Scalar) -> bool:
     return True
 
 
-def only_named(reading: Reading, text: str) -> str | None:
-    """The test that a plain text names by its list alone, or its file."""
-    folded = fold(text)
-    name = next((name for name in reading.declared.get("list", ()) if fold(name) == folded), None)
-    return None if name is None else f"in list {name}"
+def only_named(reading: Reading, text: str, fact: Fact) -> str | None:
+    """The test that a plain text names by its list, with a few words in front of it or none."""
+    folded, few = fold(text), len(text.split(" ")) < 6 and not fact.name.endswith("text")
+    names = {name: f" {fold(name)}" for name in reading.declared.get("list", ())}
+    ends = [name for name, end in names.items() if f" {folded}".endswith(end)]
+    ends = ends if few else [name for name in ends if fold(name) == folded]
+    return f"{'not ' * bool(begins(text, NOT))}in list {max(ends, key=len)}" if ends else None
 
 
 def refuse_named(reading: Reading, scalar: Scalar, meant: str) -> None:
     """Report a plain text that is the name of a list: which of them is meant is in doubt."""
-    message = f'"{scalar.value}" is the name of a list, and would be read as one text'
+    message = f'"{scalar.value}" names a list, and would be read as one text'
     cure = f"for the text itself write  exactly {scalar.value}"
     reading.add("P112", scalar, message, under=f"did you mean  {meant}  ?", cure=cure)
 

@@ -33,7 +33,7 @@ TEXTS = {
     "starts with": "starts with,start with,starting with,startswith,starts,begins with,begin with,beginning with,begins,beginnt mit,fängt an mit",
     "ends with": "ends with,end with,ending with,endswith,ends in,ends,endet mit,endet auf,hört auf mit",
     "matches pattern": "matches pattern,matches the pattern,match pattern,matches,match,matching,passt auf,entspricht,regex,pattern",
-    "in list": "in list,in the list,in the list of,on list,on the list,on the list of,in lists,in liste,in der liste,auf der liste,auf liste,steht auf der liste,within list,inside list,from list,from the list,listed in,listed on,member of,part of,one of list,one of the list,any of list,list,liste,lists,belongs to,appears in,appears on,among,is among,gehört zu,in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
+    "in list": "in list,in the list,in the list of,on list,on the list,on the list of,in lists,in liste,in der liste,auf der liste,auf liste,steht auf der liste,within list,inside list,from list,from the list,listed in,listed on,member of,a member of,the member of,part of,one of list,one of the list,any of list,list,liste,lists,belongs to,appears in,appears on,among,is among,gehört zu,in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
 }
 ABOUT = "about,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
 SOME = "yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
