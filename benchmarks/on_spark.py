@@ -55,7 +55,7 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
 
     from reviewbot import spark
 
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     builder = SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")
     session = builder.config("spark.sql.shuffle.partitions", "2").getOrCreate()
     with TemporaryDirectory() as name:

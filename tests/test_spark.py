@@ -53,7 +53,7 @@ def session() -> Iterator[Any]:
     """A local Spark that tries a task four times."""
     from pyspark.sql import SparkSession
 
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     builder = SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")
     found = builder.config("spark.sql.shuffle.partitions", "3").getOrCreate()
@@ -188,7 +188,8 @@ def test_commands_give_the_same_on_spark_and_over_connect(
     for n in range(3):
         (folder / f"{n}.jsonl").write_bytes(b"\n".join(lines[n::3]) + b"\n")
     env = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
-    env |= {"PYSPARK_PYTHON": sys.executable} | ({"SPARK_REMOTE": remote} if remote else {})
+    env["PYSPARK_PYTHON"] = sys.executable
+    env |= {"SPARK_REMOTE": remote} if remote else {}
     records = ("--records", str(folder))
     for words in (
         ("decide", policies[1], *records, "--at", "2026-06-02T13:00:00Z"),

@@ -81,8 +81,10 @@ def _session() -> SparkSession:
         ) from error
     builder = SparkSession.builder.appName("reviewbot")
     if not any(os.environ.get(name) for name in _ELSEWHERE):
-        # Its workers are this Python; a task is tried again; small files make enough parts.
+        # Its workers are this Python; it listens to this machine alone; a task is tried again; small
+        # files make enough parts.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         builder = builder.master("local[*,4]").config("spark.ui.enabled", "false")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         builder = builder.config("spark.sql.files.maxPartitionBytes", str(SIZE))
