@@ -26,8 +26,20 @@ MOST_LINES = 25
 WARNING_MARKS = {"error": "ALARM", "warning": "Warning", "info": "Note"}
 TEMPLATES = ("title", "text")
 """What a channel's table may word itself."""
-_NAMES = "headline lines kind urgency word count key owner to at runbook link"
-PLACEHOLDERS = tuple(_NAMES.split(" "))
+PLACEHOLDERS = (
+    "headline",
+    "lines",
+    "kind",
+    "urgency",
+    "word",
+    "count",
+    "key",
+    "owner",
+    "to",
+    "at",
+    "runbook",
+    "link",
+)
 """The headline; the alarms one a line; the kind's name; `error`, `warning` or `info`; ALARM, Warning, Note
 or Well again; how many alarms; the key's name and owner; the targets; the moment; the address of the
 runbook, and of the page in the console."""

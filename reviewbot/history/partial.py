@@ -98,8 +98,20 @@ def revision_of(judges: tuple[Judge, Judge]) -> str:
 
 Partial = tuple[str, str, str, str, str, int, int, int, str, int, str, str]
 """One row of partial sums; which of its columns mean something depends on its kind."""
-_IN_ORDER = "kind old_action old_rule action rule count micros sample_hash sample_id errors version revision"
-COLUMNS = tuple(_IN_ORDER.split(" "))
+COLUMNS = (
+    "kind",
+    "old_action",
+    "old_rule",
+    "action",
+    "rule",
+    "count",
+    "micros",
+    "sample_hash",
+    "sample_id",
+    "errors",
+    "version",
+    "revision",
+)
 """The columns of a row. Kinds: `read` (how many, in `errors` how many of them could not be, in `micros` in how many parts), `other`
 (of another kind of review), `move` (the sums of one, and a sample), `untold` (a rule passed over),
 `accounts` (a list as JSON, or how many), `account` (one), `unreadable` (a sample), `timed` (a review that waits for limits)."""

@@ -16,8 +16,19 @@ ENGLISH = "en"
 _ROOT = "root"
 _SPACES = str.maketrans("\u00a0\u202f\u2009", "   ")
 """Spaces that CLDR puts into numbers and times; a manager's form takes plain ones."""
-_OWN = "deutsch:de français:fr francais:fr español:es espanol:es italiano:it português:pt portugues:pt nederlands:nl polski:pl türkçe:tr"
-_OWN_NAMES = dict(pair.split(":") for pair in _OWN.split(" "))
+_OWN_NAMES = {
+    "deutsch": "de",
+    "français": "fr",
+    "francais": "fr",
+    "español": "es",
+    "espanol": "es",
+    "italiano": "it",
+    "português": "pt",
+    "portugues": "pt",
+    "nederlands": "nl",
+    "polski": "pl",
+    "türkçe": "tr",
+}
 _MOST_FIGURES = 6
 
 

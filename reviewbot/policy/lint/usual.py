@@ -66,9 +66,15 @@ _USUAL: Given = {
     "account.country": "PT",
     "account.finalized_total": 0,
     **{
-        f"account.{figure}_{span}": 0.0 if figure == "paid" else 0
+        f"account.{figure}_{span}": nothing
         for span in ("30d", "ever")
-        for figure in ("decisions", "disputes", "approvals", "paid", "overruled")
+        for figure, nothing in (
+            ("decisions", 0),
+            ("disputes", 0),
+            ("approvals", 0),
+            ("paid", 0.0),
+            ("overruled", 0),
+        )
     },
     "fleet.open_tasks": 1,
     "fleet.escalated": 0,
@@ -361,8 +367,10 @@ _BY_TYPE: dict[FactType, Any] = {
     FactType.NAMES: (),
 }
 STEPS: dict[FactType, float] = {
-    **dict.fromkeys((FactType.SCORE, FactType.MONEY, FactType.SHARE), 0.01),
     FactType.COUNT: 1,
+    FactType.SCORE: 0.01,
+    FactType.MONEY: 0.01,
+    FactType.SHARE: 0.01,
     FactType.DURATION: HOUR,
     FactType.MOMENT: 24 * HOUR,
 }

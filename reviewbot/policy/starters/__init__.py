@@ -6,8 +6,18 @@ from importlib.resources import files
 
 import msgspec
 
-_ROWS = files("reviewbot.policy.starters").joinpath("about.txt").read_text("utf-8").splitlines()
-_ABOUT = dict(row.split(": ", 1) for row in _ROWS)
+_ABOUT = {
+    "cautious": "a person looks wherever the checker or the account gives a reason to",
+    "trusting": "we pay, unless we can show what is wrong; people are hardly asked",
+    "first-week": "before the log knows anybody: small sums, and a person wherever there is doubt",
+    "desk": "what is sent back is sent in office hours",
+    "agency": "several clients' desks: who is asked, who is reminded, and in which hours",
+    "languages": "what managers read is German for the accounts of a list, English for the rest",
+    "watch-list": "accounts of a list are never paid or sent back by a rule, and that is proved",
+    "new-accounts": "what is dear and comes from an account that has finished little goes to a person",
+    "rings": "who is sent back again and again is believed nothing that the checker did not see",
+    "accounts": "review of accounts: ask once for what is plainly wrong",
+}
 _BESIDE = {"languages": ("german.csv",), "watch-list": ("watched.csv",)}
 """The lists that a policy reads from files beside it."""
 
