@@ -1,8 +1,7 @@
 """A checked policy as a tree of values.
 
-The parser turns text into this tree and reports every mistake on the way; all else works from the
-tree. Units are gone here: durations are seconds, money US dollars, shares 0 to 1, moments aware UTC
-datetimes, yes/no bool. Each node keeps the `span` it was read from.
+The parser turns text into this tree; all else works from the tree. Units are gone here: durations are
+seconds, money US dollars, shares 0 to 1, moments aware UTC. Each node keeps the `span` it was read from.
 """
 
 from __future__ import annotations
