@@ -64,8 +64,15 @@ def one_policy(visit: Visit) -> Response:
     counts = month.counts.get(judge.policy.name, NO_COUNTS)
     titles = {title_of(rule): rule for rule in judge.policy.rules}
     cards: dict[str, list[RuleScore]] = defaultdict(list)
+    # A card counts by the rule's name: where another policy has one of that name it is not this rule's.
+    of_others = {
+        rule
+        for name, of in month.counts.items()
+        if name != judge.policy.name
+        for rule in of.decided
+    }
     for card in month.card.cards:
-        if not card.voice:
+        if not card.voice and card.rule not in of_others:
             cards[card.rule].append(card)
     limits = list(limits_in_use(visit.ledger, (judge,), visit.now))
     return page(

@@ -20,6 +20,7 @@ from reviewbot.ports.ledger import ErasureOrder
 from reviewbot.runtime import published
 from reviewbot.safety import rollout
 from reviewbot.safety.pauses import pause
+from reviewbot.web.console import Figures, MonthFigures
 from tests.review.test_people import EVERYTHING_IS_ASKED
 from tests.web.desk import WebDesk, web_desk
 
@@ -75,6 +76,25 @@ def test_a_rule_has_its_month_on_its_card(desk: WebDesk) -> None:
     assert "2 of 2" in card.partition("</li>\n<li")[0]
     rules = somebody.get("/rules").text
     assert "By week, oldest first" in rules and "0 · 0 · 0 · 4" in rules
+
+
+def test_a_name_that_two_policies_have_gets_no_figures(desk: WebDesk) -> None:
+    """What another policy's rule of that name decided is not this one's money."""
+    counted = desk.console.figures
+    month = counted.month()
+    both = replace(month, counts={**month.counts, "another": month.counts["limited"]})
+
+    class Fixed(Figures):
+        def month(self) -> MonthFigures:
+            return both
+
+    desk.console.figures = Fixed(desk.console.ledger, desk.console.now)
+    try:
+        text = desk.person("vic", "viewer").get("/policies/limited").text
+    finally:
+        desk.console.figures = counted
+    assert "4 decided" in text
+    assert "in 30 days, 1.05 USD" not in text
 
 
 def test_what_holds_beside_the_rules_stands_on_the_ladder(tmp_path: Path) -> None:
