@@ -81,9 +81,10 @@ def _session() -> SparkSession:
         ) from error
     builder = SparkSession.builder.appName("reviewbot")
     if not any(os.environ.get(name) for name in _ELSEWHERE):
-        # Workers are this Python, none listens to others; a task is tried again; small files make enough parts.
-        own = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
-        os.environ |= own | os.environ.copy()
+        # Its workers are this Python, and it listens to no other machine; a task is tried again; small
+        # files make enough parts.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         builder = builder.master("local[*,4]").config("spark.ui.enabled", "false")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         builder = builder.config("spark.sql.files.maxPartitionBytes", str(SIZE))

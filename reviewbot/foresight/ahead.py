@@ -7,7 +7,9 @@ back is sent, and takes its room under the caps. The most urgent come first, as 
 limits keep no room for the fallback, what comes first in time does. Pauses,
 breakers, brakes and probation keep a thing back until they end. In the place of a rule that a cap or
 a pause of the policy's own keeps back, the deadline decides from `decide by` on; until then a
-question that a full cap asked stays with its person. What is never sent is paid by silence.
+question that a full cap asked stays with its person. What is never sent is paid by silence. Passes come
+sooner where something undecided expires; where an end hangs on whether one does for another round, and
+it could be sent only for less than the time between two, nobody can tell.
 
 It takes for granted that no new tasks come, that nobody answers, that what is decided meanwhile changes
 no fact of another task (not even of one of the same account), and that what holds without an end goes
@@ -39,12 +41,7 @@ from reviewbot.foresight.future import (
 )
 from reviewbot.foresight.room import Room, Stop
 from reviewbot.foresight.turn import TOO_LATE, Turn, in_turn, is_sent, too_late
-from reviewbot.foresight.way import (
-    Way,
-    may_leave,
-    sealed_in_log,
-    was_left,
-)
+from reviewbot.foresight.way import Way, may_leave, sealed_in_log, was_left
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.ports.ledger import Logged

@@ -219,9 +219,8 @@ def _stops(visit: Visit, judge: Judge, rule: str) -> Iterator[Rung]:
     calendars = calendars_of(policy)
     for name in () if decided is None else hours_of(policy, decided):
         opens = calendars[name].next_open(now)
-        when = "they do not open again" if opens is None else format_moment(opens, policy.timezone)
-        is_open = calendars[name].is_open(now)
-        why = "it may act now" if is_open else f"it acts from then on: {when}"
+        is_open, when = opens == now, format_moment(opens, policy.timezone)
+        why = "it may act now" if is_open else f"it acts from {when} on" if opens else "for good"
         yield Rung(number="", name=f"hours {name}", mark="open" if is_open else "closed", why=why)
     words = visit.ledger.notes(PAUSE_TOPIC)
     for pause in pauses.pauses_on(words, bot_of(visit.console.settings, now).file, now):

@@ -125,6 +125,10 @@ def test_the_log_says_how_it_stands_against_its_checkpoints(desk: WebDesk) -> No
     book.add(replace(kept, count=kept.count + 100_000))
     text = somebody.get("/log").text
     assert 'class="problem"' in text and "the log holds what it says" not in text
+    Path(book.place).unlink()
+    Path(book.place).mkdir()  # nobody can read it
+    text = somebody.get("/log").text
+    assert 'class="problem"' in text and "No checkpoint of this log" not in text
 
 
 def test_who_may_sign_in_was_last_seen_then(desk: WebDesk) -> None:
