@@ -17,6 +17,7 @@ from reviewbot.policy.facts import (
     History,
     about_account,
     attempts_of_round,
+    begin_of_round,
     last_attempt,
     summarise,
 )
@@ -69,7 +70,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The facts at the record's own moment, or at `at` where it carries none."""
         # A million of these are made in a second or two: no call where nothing is to be done.
         task, past, attempts = self.task, self.history, self.attempts
-        if attempts and (len(attempts) > 1 or past is not NO_HISTORY):
+        if attempts and (len(attempts) > 1 or begin_of_round(past) is not None):
             attempts = attempts_of_round(attempts, past)
         return Facts(
             self.at or at,
