@@ -21,6 +21,7 @@ from reviewbot.policy.language.hints import (
     refuse_named,
     refuse_range,
     see_facts,
+    warn_blanks,
     warn_country,
     warn_ends,
     warn_words,
@@ -320,6 +321,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
         kind, word = name
         start = scalar.value.rindex(word)
         if reading.uses_declared(kind, word):
+            warn_blanks(reading, word, fact)
             return test
         refuse_declared(reading, scalar, fact, kind, start)
         return None

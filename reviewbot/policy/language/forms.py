@@ -15,8 +15,9 @@ from reviewbot.policy.language.grammar import (
     inside,
 )
 from reviewbot.policy.language.lines import FACTS, FREE_TEXTS
+from reviewbot.policy.language.repair import quoted
 from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning
-from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
+from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.text_forms import asked, fold, listed, nearest, only_cure
 
 _PARTS = (PART, PARTS, NAMED)
@@ -32,8 +33,12 @@ def with_own(tree: Tree | None, section: GrammarSection) -> str:
     said = f"`{value.casefold()}`"
     fitting = [row.name for row in keys.values() if said in row.kind.words]
     needed = [row.name for row in keys.values() if row.required and row.kind not in _PARTS]
+    first, _, rest = value.partition(" ")
+    spelt = only_cure(first, keys) or meaning(first, KEYS, keys) if rest else None
+    if spelt is not None:  # `opens mon-fri 09:00-18:00`, without its colon
+        return f"{spelt}: {rest.lstrip(' :=')}"
     names = fitting or needed
-    return f"{names[0]}: {value.removeprefix(f'{names[0]} ')}" if names else section.example
+    return f"{names[0]}: {value}" if names else section.example
 
 
 def both_in_one(key: str, first: Tree, second: Tree) -> str:
@@ -186,11 +191,20 @@ def fix_of(
     return Fix(span, replacement) if replacement is not None and exact else None
 
 
-def cure_of_empty(line: str, scalar: Scalar, cut: str) -> str | None:
+def in_quotes(document: YamlDocument, scalar: Scalar) -> str:
+    """What to do about a # that cut a text on its line."""
+    text = document.lines[scalar.span.line - 1][scalar.span.column - 1 :].strip()
+    return f"put quotes around the whole text{f':  {quoted(text)}' * (len(text) <= 100)}"
+
+
+def cure_of_empty(document: YamlDocument, scalar: Scalar, cut: str) -> str | None:
     """What to do where nothing stands because YAML read a sign of the text otherwise."""
+    line = document.lines[scalar.span.line - 1]
     if scalar.style == ">":
         words = "at least" if "=" in line else "more than"
         return f"comparisons are words: write  {words} {line[scalar.span.column :].strip(' =')}"
     if scalar.cut is None:
         return None
-    return f'{cut}put quotes around the whole text:  "{line[scalar.cut.column - 1 :].strip()}"'
+    return (
+        f"{cut}put quotes around the whole text:  {quoted(line[scalar.cut.column - 1 :].strip())}"
+    )

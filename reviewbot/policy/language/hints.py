@@ -76,6 +76,8 @@ def _nearest_fact(
     looks = f"; it holds a letter that only looks Latin: {letter_name(odd)}" if odd else ""
     message, sure = f'no fact is called "{name}"{looks}', only_cure(name, names)
     said = name.rpartition(".")[2]
+    if "." in name and (whole := meaning(name.replace(".", " "), FACTS, facts)):
+        return message, asked(whole), None  # `account.id` is the account, and no task
     other = None if sure else meaning(said, FACTS, facts) or meaning_inside(said, FACTS, facts)
     if other is None:
         return message, did_you_mean(name, names), sure
@@ -337,6 +339,21 @@ def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> N
             message, cure = f'"{value}" is not how a country is told', "countries have two letters"
             under = None if code is None else f"did you mean  {code}  ?"
             reading.warn("P315", scalar.span, message, under=under, cure=cure)
+
+
+def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:
+    """Warn of values with a blank in a list that is asked of an id, which has none: nothing would equal them."""
+    named = reading.lists.get(name)
+    for entry in (
+        named.entries if named and named.file is None and fact.name.endswith("_id") else ()
+    ):
+        place = first_line(entry.span)
+        told = any(each.span == place and each.code == "P315" for each in reading.findings)
+        if " " in entry.id and not told:
+            message = f'no account has an id with a blank in it, as "{entry.id}" of this list'
+            tidy = "  or  ".join(entry.id.replace(" ", sign) for sign in ("-", "_", ""))
+            cure = "write the id as the account has it"
+            reading.warn("P315", place, message, under=asked(tidy), cure=cure)
 
 
 def warn_ends(reading: Reading, sequence: Sequence, fact: Fact) -> None:

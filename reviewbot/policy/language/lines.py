@@ -216,3 +216,19 @@ def wrapped(text: str) -> tuple[str, str] | None:
     forms = (shape(form).fullmatch(text) for form in (_IN_BRACKETS, _WHOLE, _OF_JSON))
     found = next(filter(None, forms), None)
     return found.groups() if found and found.group(1) in WORDS else None
+
+
+_AND_FACT = r" (?:and|und) ([\p{L}_]+\.[\p{L}\d_]+):? (?:is |==? ?)?"
+
+
+def condition_in(text: str) -> tuple[str, str | None, str, str] | None:
+    """The fact, the sign, the value and the action of `if last.outcome_kind == wrong_account then dispute`."""
+    found = shape(
+        r"(?:if|when|wenn|falls|and|und)[: (]+([\p{L}\d_.]+) *(==?|is|:|ist)? *(.+?)[:)]*"
+    ).fullmatch(text)
+    if found is None or found.group(1) not in FACTS:
+        return None
+    fact, sign, value = found.groups()
+    spoken = shape(r"(.+?)[,:]? (?:then|dann):? (.+)").fullmatch(value)
+    value, then = spoken.groups() if spoken else (value, "")
+    return fact, sign, str(shape(_AND_FACT).sub("  and  \\1: ", value)), then

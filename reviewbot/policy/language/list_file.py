@@ -151,6 +151,7 @@ class ListSheet:
             self._add("P129", head.cells[at].span, message, cure)
         for name, cell in zip(header, head.cells, strict=True):
             meant = None if name in used else only_cure(name, (_NOTE, _UNTIL))
+            meant = meant or (None if name in used else meaning(name, KEYS, (_UNTIL,)))
             if meant is not None and meant not in header:
                 message, under = f'the column "{cell.text}" is not read', asked(meant)
                 cure = f"{_FOR[meant]} stands in a column called  {meant}"

@@ -75,6 +75,7 @@ _WORDS = tuple(word for table in _TABLES for row in table for word in row.split(
 """The words of a test, and those of its values by type: one that is spelt wrong is looked for among them."""
 _NEAR_SCORE = Decimal("0.05")
 _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-|~| till | until |,| / | & | or "
+_ENDS = " and | und |, ?| to | bis | or |-"
 _OF_BETWEEN = (" and ", " und ", ",", " / ", " & ", " or ")
 """What joins two ends behind `between` only."""
 _OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+)"
@@ -264,9 +265,16 @@ class _Asked(AskedText):
             if starts is not None and ends_at is not None:
                 self.why = None if is_between else "a range is written with  between"
                 return f"between {starts} and {ends_at}"
-        if not is_between or " " in head.strip() or (only := self.value(head)) is None:
+        return self._odd_ends(head) if is_between else None
+
+    def _odd_ends(self, head: str) -> str | None:
+        """What stands behind `between` and is not two ends, but three or one."""
+        self.sure, ends_of = False, [self.value(end) for end in shape(_ENDS).split(head)]
+        if len(ends_of) > 2 and None not in ends_of:
+            self.why = "between  has two ends"
+            return f"between {ends_of[0]} and {ends_of[-1]}"
+        if " " in head.strip() or (only := self.value(head)) is None:
             return None
-        self.sure = False
         return f"at least {only}  or  at most {only}"
 
     def _two_ends(self, text: str, _: int) -> str | None:
@@ -280,8 +288,8 @@ class _Asked(AskedText):
         if halves is not None:
             return self._between(halves.group(1), halves.group(2))
         spaces = [at + 1 for at, char in enumerate(text) if char == " "]
-        second = next((at for at in spaces if begins(text[at:], COMPARISONS)), None)
-        return None if second is None else self._between(text[:second], text[second:])
+        both = (self._between(text[:at], text[at:]) for at in spaces)
+        return next(filter(None, both), None)
 
     def _same_unit(self, text: str, unit: str) -> str | None:
         """A first end, which may leave its unit to the second: `6-12h`, `80-95%`."""

@@ -19,6 +19,7 @@ from reviewbot.policy.language.forms import (
     fix_of,
     home_of,
     in_lines,
+    in_quotes,
     kind_of,
     meant_key,
     only_text,
@@ -130,7 +131,7 @@ class Reading:
                 replacement = only_cure(word, names)
                 under = under or did_you_mean(word, names)
             if scalar.cut is not None and (cure is None or code == "P111"):
-                cure = f"{_CUT}if it belongs to the text, put quotes around all of it"
+                cure = f"{_CUT}if it belongs to the text, {in_quotes(self.document, scalar)}"
             span = self.document.part(scalar, start, end)
             fix = fix_of(span, end - start, replacement, whole)
             if severity is Severity.ERROR and (odd := self._unseen(scalar)) is not None:
@@ -200,7 +201,7 @@ class Reading:
         if scalar.broken:
             return
         cure = wanted or "write behind the colon what is meant"
-        cure = cure_of_empty(self.document.lines[scalar.span.line - 1], scalar, _CUT) or cure
+        cure = cure_of_empty(self.document, scalar, _CUT) or cure
         self.add("P032", scalar.span, f"{what} is empty", cure=cure)
 
     # Texts -----------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ class Reading:
                 scalar.cut,
                 "the text stops at the #",
                 under=f'the rest is read as a comment; what counts is "{shown}"',
-                cure="put quotes around the whole text",
+                cure=in_quotes(self.document, scalar),
             )
         if scalar.value[:1] in _CURLY and scalar.value[-1:] in _CURLY:
             cure = f'if that is not meant, write straight ones:  "{scalar.value[1:-1]}"'

@@ -10,6 +10,7 @@ from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.grammar import GUARDRAILS
 from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS, WORDS
+from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import shape
 
 _CLOSING = {"{": "}", "[": "]"}
@@ -93,7 +94,10 @@ def unfit_characters(text: str, path: str) -> list[Finding]:
     if unfit:
         at = min(text.index(char) for char in unfit)
         message = f"an invisible character (U+{ord(text[at]):04X}) stands here"
-        return [error(path, "P010", _at(text, at), message, "delete it and type the text again")]
+        line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
+        under = f"write  {plain(line)}" if text[at] == "\ufeff" else None
+        cure = "delete it and type the text again"
+        return [error(path, "P010", _at(text, at), message, cure, under)]
     return _tabs(text, path) if "\t" in text else []
 
 

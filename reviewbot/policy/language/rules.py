@@ -328,16 +328,28 @@ def _key_behind(action: str, rest: str) -> str | None:
     return keys.get(Action(action))
 
 
+def _name_of_another(
+    reading: Reading, text: str, allowed: tuple[Action, ...], what: str
+) -> tuple[str, str | None] | None:
+    """What to say of the name of a rule or a reason in place of an action."""
+    if text in reading.declared.get("rule", ()):
+        under = f"write  by: {text}" if what.startswith("expect") else None
+        return f'"{text}" is the name of a rule, not an action', under
+    if text not in reading.declared.get("reason", ()) or Action.DISPUTE not in allowed:
+        return None
+    message = f'"{text}" is the name of a reason, and stands behind  reason:'
+    return message, f"write  {Action.DISPUTE}"
+
+
 def _with_more(
     reading: Reading, text: str, allowed: tuple[Action, ...], what: str
 ) -> tuple[str, str | None] | None:
     """An action with what it needs in one line, two actions, or the name of a rule or a person."""
-    if text in reading.declared.get("rule", ()):
-        under = f"write  by: {text}" if what.startswith("expect") else None
-        return f'"{text}" is the name of a rule, not an action', under
+    if (named := _name_of_another(reading, text, allowed, what)) is not None:
+        return named
     word, _, rest = plain(text).partition(" ")
-    named = next((name for name in allowed if fold(word.rstrip(":,;")) == name), None)
-    action = named or meaning(word, ACTIONS, allowed)
+    said = next((name for name in allowed if fold(word.rstrip(":,;")) == name), None)
+    action = said or meaning(word, ACTIONS, allowed)
     if people := shape(r"to:? (.+?(?:, | and | und | & ).+)").fullmatch(rest):
         names = shape(", | and | und | & ").split(people.group(1))
         rest = f"to [{', '.join(names)}]"
@@ -353,7 +365,7 @@ def _with_more(
         )
     rest = rest.removeprefix("until ").removeprefix("because ")
     goes_on = rest.split(" ")[0] in _SMALL or meaning(rest, ACTIONS, allowed) == action
-    name = None if named is None and goes_on else _key_behind(action, rest)
+    name = None if said is None and goes_on else _key_behind(action, rest)
     if name is None:
         return f'there is no action "{text}"', asked(action)
     return _on_own_line(reading, action, name, rest, what)
@@ -410,8 +422,7 @@ def refuse_action(
     elif replacement is None and (more := _with_more(reading, word, allowed, what)) is not None:
         message, under = more
     elif replacement is None:
-        meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
-        under = asked(meant) if meant else under
+        under = _by_meaning(word, allowed, under, what)
     cure = _effects(allowed, under if denied else None)
     if what == "if undecided:" and under == asked(Action.DISPUTE):
         names = reading.declared.get("reason", ())
@@ -421,6 +432,18 @@ def refuse_action(
     elif under == asked(Action.WAIT):
         cure = f"a wait needs  until:  below it; {cure}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
+
+
+_SOMEBODY = r"(?:to |an |for |für |zu )?(\S+@\S+\.\S+|(?-i:\p{Lu})\p{Ll}+(?: (?-i:\p{Lu})\p{Ll}+)?)"
+
+
+def _by_meaning(word: str, allowed: tuple[Action, ...], near: str | None, what: str) -> str | None:
+    """The action that a word means, or else what is near, or what somebody's name asks for."""
+    meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
+    if meant or near:
+        return asked(meant) if meant else near
+    found = shape(_SOMEBODY).fullmatch(word)
+    return asked(f"{what} escalate  and below it  to: {found.group(1)}") if found else None
 
 
 def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:

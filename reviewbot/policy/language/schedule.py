@@ -17,7 +17,7 @@ from reviewbot.policy.language.spoken import (
     as_hours,
     as_moment,
     as_several_dates,
-    is_clock,
+    clock_in,
     moment_inside,
 )
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
@@ -456,8 +456,10 @@ def _no_moment(text: str, start: str, reading: Reading) -> Misread:
         example = f"when {names[0]} opens" if names else "2026-12-01 09:00"
         cure = f"moments are written as  6h {_END},  24h {start}  or  {example}"
         message = f'"{text}" is not a moment'
-        if is_clock(text):
+        if clock := clock_in(text):
             message = f"{message}: it counts from the review, not by the clock"
+            cure += "; for this time write  when NAME opens,  and below  hours:  at the top"
+            cure += f"  NAME:  with  open: mon-sun {clock}-24:00"
         return Misread("P114", message, 0, len(text), cure=cure)
     message = f'"{text}" is a length of time, and a moment is wanted'
     under = f"write  {text} {start}  or  {text} {_END}"

@@ -17,6 +17,7 @@ from reviewbot.policy.language.lines import (
     Edit,
     Level,
     behind_dashes,
+    condition_in,
     indent_of,
     parts_of,
     tests_in,
@@ -28,13 +29,12 @@ from reviewbot.policy.language.repair import error, spot
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
-_BULLET = r"([•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)])[\p{Zs}\t]+"
+_BULLET = r"([\x{f076}\x{f0a7}\x{f0b7}\x{f0d8}•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)[\p{Zs}\t]+"
 _SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|\. |→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _NAMED_ENTRIES = ("rules", "tests", "never")
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
 _SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
-_AND_FACT = r" (?:and|und) ([\p{L}_]+\.[\p{L}\d_]+):? (?:is |==? ?)?"
 _SIGNS = (
     ("- ", "an entry begins with a hyphen  -,  not with"),
     ("", "nothing stands in front of this, not"),
@@ -218,12 +218,13 @@ class LineWalk:
         bare = not is_entry and ":" in rest and self._has_lines(at)
         if found is not None and (is_entry or bare or self._is_known(line[end:])):
             sign, put, said = found.group(1), *_SIGNS[bare]
+            sign = "the bullet of a word processor" if category(sign[0]) == "Co" else sign
             message = f"{said}  {sign}"
             last = [(each.message, each.span.line) for each in self.findings[-1:]]
             if last == [(message, self.now)]:
                 self.put(at, end, put)  # one more of the same list
             else:
-                self.swap(at, end, put, message, (at, at + len(sign)))
+                self.swap(at, end, put, message, (at, at + len(found.group(1))))
             return
         self._glued(at, rest, is_entry=is_entry)
 
@@ -315,11 +316,7 @@ class LineWalk:
         word = word_of(rest)
         if self._if(rest, begins) or self._in_brackets(rest, begins):
             return
-        if word is None and rest.strip() in _ACTIONS and not self.continues(begins):
-            said = f"then: {rest.strip()}"
-            self.swap(
-                begins, len(line), said, "then:  is missing in front of this", (begins, len(line))
-            )
+        if self._alone(rest.strip(), begins):
             return
         if word is None:
             self._bare_name(line, begins)
@@ -343,6 +340,17 @@ class LineWalk:
             value = without_is(value) if word in FACTS else value
             message = f"the colon is missing behind  {word}"
             self.swap(here, len(line), f": {value}".rstrip(), message, (begins, here))
+
+    def _alone(self, word: str, begins: int) -> bool:
+        """`dispute` or `always` with nothing else on the line."""
+        if word not in (*_ACTIONS, "always") or self.continues(begins):
+            return False
+        said, message = f"then: {word}", "then:  is missing in front of this"
+        if word == "always":
+            said, message = "always: yes", "the colon and its  yes  are missing behind  always"
+        end = len(self.lines[self.now])
+        self.swap(begins, end, said, message, (begins, end))
+        return True
 
     def mend_inline(self) -> None:
         """What stands behind a key that more lines belong to: `rules: - name: a`, `remind: 6h …: Maria`."""
@@ -406,15 +414,9 @@ class LineWalk:
 
     def _if(self, rest: str, begins: int) -> bool:
         """`if last.outcome_kind == wrong_account:` in place of lines under `when:`."""
-        found = shape(
-            r"(?:if|when|wenn|falls|and|und)[: (]+([\p{L}\d_.]+) *(==?|is|:|ist)? *(.+?)[:)]*"
-        ).fullmatch(rest)
-        if found is None or found.group(1) not in FACTS:
+        if (asked := condition_in(rest)) is None:
             return False
-        fact, sign, value = found.groups()
-        spoken = shape(r"(.+?)[,:]? (?:then|dann):? (.+)").fullmatch(value)
-        value, then = spoken.groups() if spoken else (value, "")
-        value = shape(_AND_FACT).sub("  and  \\1: ", value)
+        fact, sign, value, then = asked
         if rest.startswith("when:") and (sign != ":" or self.stopped):
             return False  # YAML reads it, and whoever reads conditions knows better what it says
         line = self.lines[self.now]

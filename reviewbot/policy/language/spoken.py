@@ -16,6 +16,7 @@ from reviewbot.policy.notations import (
     as_dates,
     as_duration,
     as_money,
+    as_number,
     as_share,
     as_when,
     plain,
@@ -83,10 +84,10 @@ def moment_inside(text: str, start: str, calendars: Iterable[str]) -> str | None
     return next((moment for tail in tails if (moment := as_moment(tail, start, names))), None)
 
 
-def is_clock(text: str) -> bool:
-    """Whether a text is a time of day."""
+def clock_in(text: str) -> str | None:
+    """The time of day that a text is; None where it is none."""
     said = fold(plain(text)).removeprefix("at ").removeprefix("um ")
-    return as_clock(said) is not None and not said.isdigit()
+    return None if said.isdigit() else as_clock(said)
 
 
 def by_the_clock(text: str, calendars: Iterable[str]) -> tuple[str, str, str | None] | None:
@@ -95,7 +96,7 @@ def by_the_clock(text: str, calendars: Iterable[str]) -> tuple[str, str, str | N
     for phrases in (NOT, IN_HOURS, COMPARISONS):
         said = found[2] if (found := begins(said, phrases)) else said
     opens = "00:00-06:00" if fold(said) in _NIGHT.split(",") else as_hours(said)
-    if opens is None and not is_clock(said):
+    if opens is None and clock_in(said) is None:
         return None
     why = "days and times of day are asked by the name of hours"
     names = [f"in hours {name}" for name in calendars]
@@ -124,11 +125,7 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     after = ""
     for form, put in _OTHERWISE.items():
         said = shape(form).sub(put, said)
-    one = shape(
-        r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
-    ).fullmatch(said)
-    said = f"{one.group(1)}{one.group(2)}".strip(" ,:") if one else said
-    account = "per account " if one and kind == "any" else ""
+    said, account = _per_account(said, kind)
     if behind := shape(r"(.+?),? (?:after|nach|from|ab) (\d+)(?: \p{L}+)?").fullmatch(said):
         said = behind.group(1)
         after = f" after {behind.group(2)} decisions" if kind == "share" else ""
@@ -136,9 +133,10 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     if ends := shape(r"(?:between |from )?[\d.,]+ ?(?:-|to|and|bis|und) ?(\d.*)").fullmatch(said):
         said, sure = ends.group(1), False
     said, period = _period(said)
-    amount = _amount(said, kind)
+    amount, is_whole = _counted(said, kind)
     if amount is None:
         return None
+    sure = sure and is_whole
     if times := _days_of(period or ""):
         sure, amount = False, _a_day(amount, times)
         period = "hour" if period == "minute" else "day"
@@ -148,6 +146,16 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
     return f"at most {amount}{window}{after}", sure
 
 
+def _per_account(said: str, kind: str) -> tuple[str, str]:
+    """Take off that a cap counts for each account, which only some say."""
+    one = shape(
+        r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
+    ).fullmatch(said)
+    if one is None:
+        return said, ""
+    return f"{one.group(1)}{one.group(2)}".strip(" ,:"), "per account " * (kind == "any")
+
+
 _MONEY = r".*(?:\$|usd|dollar|cent|¢|ct\b|€|eur|£|gbp|chf).*"
 
 
@@ -155,6 +163,15 @@ def _amount(said: str, kind: str) -> str | None:
     """Write what a cap counts: `any` is money where a currency stands."""
     kind = "money" if kind == "any" and shape(_MONEY).fullmatch(said) else kind
     return {"money": as_money, "share": as_share}.get(kind, as_count)(said)
+
+
+def _counted(said: str, kind: str) -> tuple[str | None, bool]:
+    """Write what a cap counts, and whether all of it: half a task is none."""
+    amount = _amount(said, kind)
+    if amount is not None or kind != "count":
+        return amount, True
+    whole = (as_number(said) or "").partition(".")[0]
+    return (whole if whole.strip("0") else None), False
 
 
 def _without_bound(said: str) -> tuple[str, bool]:

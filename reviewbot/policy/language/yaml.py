@@ -21,7 +21,6 @@ from reviewbot.policy.language.foreign import foreign_file
 from reviewbot.policy.language.layout import lay_out
 from reviewbot.policy.language.lines import FACTS, Layout, behind_dashes, indent_of, is_tidy
 from reviewbot.policy.language.repair import (
-    NO_TEXTS,
     Repair,
     diagnose,
     error,
@@ -291,7 +290,7 @@ class _Builder:
         while (event := next_event()) is not None:
             kind = type(event)
             if kind is yaml.ScalarEvent:
-                done: Tree = self._scalar(event)
+                done: Tree = self._negation(event) or self._scalar(event)
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 self._open(event, len(stack))
                 stack.append((event, []))
@@ -389,6 +388,19 @@ class _Builder:
             self._add("P012", span, message, "put quotes around the whole text")
         return Scalar(value=f"*{event.anchor}", span=span, broken=True)
 
+    def _negation(self, event: Any) -> Scalar | None:
+        """A test that begins with `!`: whoever reads the test knows what was meant."""
+        if event.tag is None:
+            return None
+        mark, line = event.start_mark, self._line(event.start_mark.line)
+        said = line[mark.column : event.end_mark.column].strip()
+        key = line[: mark.column].strip().removeprefix("- ").rstrip(": ")
+        if key not in FACTS:
+            return None
+        self.reading.budget -= 1
+        span = self.reading.place(spot(mark.line, mark.column, len(said)))
+        return Scalar(value=said, span=span, last_line=mark.line + 1)
+
     def _refuse_extras(self, event: Any) -> None:
         mark = event.start_mark
         word = self._line(mark.line)[mark.column : mark.column + 100].split(" ", 1)[0]
@@ -401,19 +413,6 @@ class _Builder:
             rest = self._line(mark.line)[mark.column :].strip()
             message = "a text cannot begin with ! unless it stands in quotes"
             cure = f"put quotes around the whole text:  {quoted(rest)}"
-            key = self._line(mark.line)[: mark.column].strip().removeprefix("- ").rstrip(": ")
-            is_sure = event.tag in ("!", "!=") or key in NO_TEXTS
-            if is_sure or (key in FACTS and " " in rest):
-                sign = "!=" if event.tag.startswith("!=") else "!"
-                message, meant = (
-                    f"comparisons are words: {sign} is not one",
-                    f"not {rest.lstrip('!= ')}",
-                )
-                end = len(self._line(mark.line).rstrip())
-                place = spot(mark.line, mark.column, end - mark.column)
-                cure = f"write  {meant}{'' if is_sure else ';  for the text itself put quotes around it'}"
-                self._add("P008", span, message, cure, Fix(place, meant) if is_sure else None)
-                return
             self._add("P008", span, message, cure)
 
     def _count(self, event: Any) -> None:
