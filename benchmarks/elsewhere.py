@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from reviewbot.simulator.app import HOST, make_app, root_url
+from reviewbot.simulator.app import HOST, Counters, make_app, root_url
 from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build
 from reviewbot.tokportal.transport import Transport
@@ -64,7 +64,7 @@ def main(scenario: str, options: str) -> None:
     """Serve until the caller ends this."""
     world = build(scenario, seed=0, requests_kept=None, **json.loads(options))
     assert isinstance(world.clock, VirtualClock)
-    clock, inner = world.clock, make_app(world)
+    clock, inner = world.clock, make_app(Counters(world))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         clock.advance_to(float(dict(scope["headers"])[TIME.encode()]))

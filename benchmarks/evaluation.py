@@ -312,7 +312,8 @@ def zen_engine() -> Engine:
 
     def test(source: str) -> Callable[[dict[str, Any]], Any]:
         source = source.replace('"promo" in text', 'contains(text, "promo")')
-        return zen.compile_expression(source).evaluate
+        evaluate: Callable[[dict[str, Any]], Any] = zen.compile_expression(source).evaluate
+        return evaluate
 
     return _first([(name, test(source)) for name, source in RULE_TESTS])
 

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from benchmarks.kept import FOLDER, keep
@@ -188,7 +189,8 @@ def panels(
 def measure(span: Span, policies: Sequence[str]) -> dict[str, Any]:
     """Every combination and every policy to start from."""
     rows: dict[str, dict[str, Any]] = {"combinations": {}, "policies": {}}
-    sources = [("policies", name, POLICIES[name]) for name in policies]
+    sources: list[tuple[str, str, Path | bytes]] = []
+    sources += [("policies", name, POLICIES[name]) for name in policies]
     sources += [("combinations", variant.name, variant.text()) for variant in VARIANTS]
     for group, name, source in sources:
         rows[group][name] = row = over_all(source, span)

@@ -72,7 +72,7 @@ class LightMonth:
         past = self.past.get(task.id, History())
         seen = about_task(_row(task), attempts_of_round(map(_attempt, task.attempts), past))
         return Facts(
-            now=_moment(self.world.now),
+            now=_EPOCH + timedelta(seconds=self.world.now),
             started_at=_moment(task.confirmed_at),
             deadline_at=_moment(task.review_until),
             past=past,
@@ -150,8 +150,11 @@ def _round(task: Task) -> tuple[str, float]:
     return task.id, task.confirmed_at
 
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
 def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
+    return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
 
 
 def _row(task: Task) -> CommentTask:

@@ -148,7 +148,8 @@ def _summary(spent: Sequence[Spent]) -> dict[str, float]:
 
 def _ratio(ours: Sequence[Spent], by_hand: Sequence[Spent], what: str) -> float:
     pairs = zip(ours, by_hand, strict=True)
-    return round(statistics.median(getattr(a, what) / getattr(b, what) for a, b in pairs), 3)
+    shares = [getattr(a, what) / getattr(b, what) for a, b in pairs]
+    return round(float(statistics.median(shares)), 3)
 
 
 def a_slice(

@@ -30,6 +30,7 @@ from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.review.poll import poll_once
 from reviewbot.runtime.bootstrap import build, settle
+from reviewbot.simulator.clock import VirtualClock
 from reviewbot.simulator.scenarios import build as build_world
 from reviewbot.simulator.transport import SimulatorTransport
 
@@ -68,6 +69,8 @@ def _no_file(name: str) -> bytes:
 def run(hours: float, every: float, folder: str) -> dict[str, float]:
     """Simulate; give what was counted."""
     world = build_world("week", per_hour=10.0, retention=96 * 3600.0, effects_kept=1000)
+    clock = world.clock
+    assert isinstance(clock, VirtualClock)
     parsed = parse_policy(POLICY, path="benchmark.yaml", read=_no_file)
     assert parsed.policy is not None, parsed.findings
     settings = Settings(
@@ -79,21 +82,21 @@ def run(hours: float, every: float, folder: str) -> dict[str, float]:
         settings,
         judges=[compile_policy(parsed.policy)],
         transport=SimulatorTransport(world),
-        clock=world.clock,
+        clock=clock,
         chance=lambda: 0.5,
     )
     passes = decisions = failed = 0
-    end = world.clock.monotonic() + hours * 3600
+    end = clock.monotonic() + hours * 3600
     began = time.process_time(), time.perf_counter()
-    while world.clock.monotonic() < end:
-        start = world.clock.monotonic()
+    while clock.monotonic() < end:
+        start = clock.monotonic()
         try:
             summary = poll_once(app)
             decisions += summary.writes
         except ReviewbotError:
             failed += 1
         passes += 1
-        world.clock.sleep(every - (world.clock.monotonic() - start))
+        clock.sleep(every - (clock.monotonic() - start))
     cpu, wall = time.process_time() - began[0], time.perf_counter() - began[1]
     found = {
         "hours/s of CPU": hours / cpu,

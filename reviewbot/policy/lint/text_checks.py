@@ -43,6 +43,8 @@ CASE_TOLD = "whether it can always be told which case of its text it is"
 ENDS = "whether it could send a task back for ever"
 _WIDEST = 20
 """The widest a number, an amount or a length of time gets."""
+_WIDEST_MOMENT = 60
+"""No moment gets wider in any language: the widest of Babel's has 53."""
 _UNITS = 2
 """UTF-16 units that one character may take."""
 
@@ -191,7 +193,8 @@ def _known(world: PolicyModel, text: SentText, place: Placeholder) -> Iterator[F
 
 def _fits(world: PolicyModel, text: SentText) -> Iterator[Finding]:
     lengths = _measured(world, text, exact=False)
-    if lengths.longest > LONGEST:  # over all values, so now over those that can be
+    # Over all values; now over those that can be, and moments as they are written, which takes long.
+    if lengths.longest > LONGEST or lengths.shortest < SHORTEST:
         lengths = _measured(world, text, exact=True)
     room = lengths.room
     bounded = lengths.longest < math.inf
@@ -259,7 +262,9 @@ def _extent(
 ) -> tuple[int, float]:
     fact = world.fact(place.fact)
     extents = [
-        _cell_extent(fact, place, cell, text.template.locale)
+        (1, _WIDEST_MOMENT)
+        if fact.type is FactType.MOMENT and not exact
+        else _cell_extent(fact, place, cell, text.template.locale)
         for cell in _cells(world, text, place.fact, exact=exact)
     ]
     low = min((low for low, _ in extents), default=0)
