@@ -10,7 +10,11 @@ from hypothesis import settings
 
 from reviewbot.domain import text
 from reviewbot.runtime.bootstrap import settle
+from tests.ledger.server import postgres
 from tests.tier import times
+
+# Here, so that there is one: a module that imports a fixture of a session has a session's of its own.
+__all__ = ["postgres"]
 
 settings.register_profile("tier", max_examples=times(20, 400), deadline=None)
 settings.load_profile("tier")

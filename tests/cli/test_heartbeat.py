@@ -34,9 +34,6 @@ from reviewbot.presentation.status import lines
 from reviewbot.review.poll import Polling
 from reviewbot.runtime.bot_health import health_of
 from tests.fakes import APPROVE, HandClock, World, always, an_app
-from tests.ledger.conftest import postgres
-
-__all__ = ["postgres"]
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from reviewbot.ledger.open import open_leases, open_ledger
 from reviewbot.ports.leases import LeaseRequest
 from reviewbot.runtime.bot_health import look, probe
 from tests.cli.test_heartbeat import a_beat
-from tests.ledger.conftest import Server, opened, postgres
+from tests.ledger.conftest import opened
+from tests.ledger.server import Server
 
-__all__ = ["opened", "postgres"]
+__all__ = ["opened"]
 
 KEYS = ("acme", "orbit")
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 if TYPE_CHECKING:
-    from tests.ledger.conftest import Server
+    from tests.ledger.server import Server
 
 PORT = 6432
 """Only part of a socket's name: no port is opened."""

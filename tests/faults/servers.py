@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.ledger.conftest import Server, _tools, _why_not
+from tests.ledger.server import Server, _tools, _why_not
 
 FROZEN_FOR = 0.4
 """Seconds that a server stands still."""

@@ -20,12 +20,10 @@ from reviewbot.runtime.bootstrap import connect
 from reviewbot.simulator.clock import VirtualClock
 from tests.faults.child import Ended, Line, in_a_child
 from tests.faults.rooms import QUARANTINE, Room
-from tests.ledger.conftest import Server, postgres
+from tests.ledger.server import Server
 from tests.orders.shop import SETTINGS, Shop, good_rows, outcomes, wanted
 from tests.proof import proven
 from tests.tier import FULL
-
-__all__ = ["postgres"]
 
 SOURCE = Path(__file__).resolve().parents[2] / "reviewbot"
 REVIEWING = set(LOOP)

@@ -17,12 +17,10 @@ from reviewbot.ledger.postgresql import PostgreSQL
 from reviewbot.ledger.sqlite import SQLiteFile
 from reviewbot.ledger.tables import SCHEMA_VERSION
 from tests.forks import end_of, fork
-from tests.ledger.conftest import Server, postgres
+from tests.ledger.server import Server
 from tests.ledger.things import a_decision
 from tests.proof import proven
 from tests.tier import FULL
-
-__all__ = ["postgres"]
 
 RELEASED = sorted(path.name[1:5] for path in (MIGRATIONS / "versions").glob("v*.py"))
 STARTS = [None, *RELEASED[:-1]]

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from reviewbot.domain.decision import Action, State
 from reviewbot.ports.ledger import Checkpoint, Ending
 from tests.builders import CONFIRMED, an_item
-from tests.ledger.conftest import ledger, opened, postgres, store_url
+from tests.ledger.conftest import ledger, opened, store_url
 from tests.ledger.things import EPOCH, a_decision, a_policy
 
-__all__ = ["ledger", "opened", "postgres", "store_url"]
+__all__ = ["ledger", "opened", "store_url"]
 
 HEAD = Checkpoint(
     count=787,

@@ -9,7 +9,6 @@ import pickle
 import pytest
 
 from tests.hostile.stage import Stage, perform
-from tests.ledger.conftest import postgres
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +27,3 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
             played.write_bytes(pickle.dumps(perform(tmp_path_factory.mktemp("stage"))))
     found: Stage = pickle.loads(played.read_bytes())
     return found
-
-
-__all__ = ["postgres", "stage"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.acceptance.faults import answer
 from tests.acceptance.house import House, house
 from tests.acceptance.test_a_pass import DECIDES_ALL
-from tests.ledger.conftest import Server
+from tests.ledger.server import Server
 from tests.tier import times
 
 TASKS = 6

@@ -23,12 +23,9 @@ from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import ErasureOrder
 from tests.builders import CONFIRMED, an_item
 from tests.forks import end_of, fork
-from tests.ledger.conftest import ledger, opened, postgres, store_url
 from tests.ledger.test_erasure import SECRET, WHO, a_review, files_of
 from tests.ledger.things import a_decision, a_policy, after
 from tests.tier import FULL, times
-
-__all__ = ["ledger", "opened", "postgres", "store_url"]
 
 LATER = after(days=9)
 BY: dict[str, Any] = {"who": "Ana"}

@@ -20,10 +20,7 @@ from reviewbot.ledger.sqlite import SQLiteFile
 from reviewbot.ledger.tables import SCHEMA_VERSION
 from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint
 from tests.builders import CONFIRMED
-from tests.ledger.conftest import postgres
 from tests.ledger.things import a_decision, after
-
-__all__ = ["postgres"]
 
 KEPT = Checkpoint(
     count=26, head="c36298cb6cc49cfc8d2fd9a164d4ff6cd5002606e7a16c0f31039255fd458675", at=CONFIRMED

@@ -18,11 +18,8 @@ from reviewbot.ledger.erasure import mention_of, ranges, without_texts
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ending, ErasureOrder
 from tests.builders import CONFIRMED, an_item
-from tests.ledger.conftest import ledger, opened, postgres, store_url
 from tests.ledger.things import EPOCH, a_decision, after
 from tests.tier import times
-
-__all__ = ["ledger", "opened", "postgres", "store_url"]
 
 SECRET = "Zqx7Wv"
 """A word that stands nowhere by chance."""

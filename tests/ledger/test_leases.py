@@ -17,7 +17,7 @@ from reviewbot.ledger.open import _parse, open_ledger
 from reviewbot.ledger.postgresql import PostgreSQL
 from reviewbot.ledger.tables import SCHEMA_VERSION
 from reviewbot.ports.leases import LeaseAnswer, LeaseRequest
-from tests.ledger.conftest import Server
+from tests.ledger.server import Server
 from tests.ledger.things import a_decision
 
 TTL = 30.0

@@ -14,7 +14,7 @@ from reviewbot.domain.decision import State
 from reviewbot.domain.errors import LedgerError, LedgerWentBack
 from tests.builders import CONFIRMED, an_item
 from tests.faults.pooler import Pooler
-from tests.ledger.conftest import Server
+from tests.ledger.server import Server
 from tests.ledger.things import a_decision, after
 
 

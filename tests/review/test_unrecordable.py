@@ -13,9 +13,9 @@ from reviewbot.review.judge import DEAD_LETTER
 from reviewbot.review.poll import poll_once
 from tests.builders import an_item
 from tests.fakes import APPROVE, ESCALATE, World, always, an_app
-from tests.ledger.conftest import opened, postgres, store_url
+from tests.ledger.conftest import opened, store_url
 
-__all__ = ["opened", "postgres", "store_url"]
+__all__ = ["opened", "store_url"]
 
 
 @pytest.mark.parametrize(

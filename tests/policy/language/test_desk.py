@@ -10,14 +10,22 @@ from tests.policy.language.desk.measure import NAME, Case, check, judge, planted
 
 MISTAKES = [*read_cases("mistakes.txt"), *read_cases("more.txt")]
 RIGHT = read_cases("right.txt")
+BLOCKS = [MISTAKES[first : first + 40] for first in range(0, len(MISTAKES), 40)]
+"""Many in one test: to start, name and report each of thousands takes as long as to read it."""
+in_blocks = pytest.mark.parametrize("cases", BLOCKS, ids=lambda cases: cases[0].title)
 
 
-@pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.title)
-def test_a_mistake_of_a_desk_is_met(case: Case) -> None:
+@in_blocks
+def test_the_mistakes_of_a_desk_are_met(cases: list[Case]) -> None:
     """Of the wanted severity, on its line, once, with her own value in the cure and no other example."""
-    judged = judge(case)
+    judged = {case.title: judge(case) for case in cases}
+    missed = [
+        f"{title}: {found.missing}\n{found.shown}"
+        for title, found in judged.items()
+        if found.grade != 3
+    ]
 
-    assert judged.grade == 3, f"{judged.missing}\n{judged.shown}"
+    assert not missed, "\n".join(missed)
 
 
 @pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.title)
@@ -30,19 +38,26 @@ def test_what_is_right_stays_usable(case: Case) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.title)
-def test_a_cure_that_is_followed_cures(case: Case) -> None:
+@in_blocks
+def test_a_cure_that_is_followed_cures(cases: list[Case]) -> None:
     """What a finding says to write leaves no error on its line, in one of the places that its words may mean."""
+    assert [case.title for case in cases if not _is_cured(case)] == []
+
+
+def _is_cured(case: Case) -> bool:
     source, sheet = planted(case)
     text = source.decode("utf-8", "replace")
-
-    assert all(is_cured(text, sheet, finding) for finding in check(source, sheet).findings)
+    return all(is_cured(text, sheet, finding) for finding in check(source, sheet).findings)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.title)
-def test_what_is_mended_by_itself_stays_mended(case: Case) -> None:
+@in_blocks
+def test_what_is_mended_by_itself_stays_mended(cases: list[Case]) -> None:
     """A few rounds end it; only lines at fault change; nothing is usable that was not told of first."""
+    assert [case.title for case in cases if not _stays_mended(case)] == []
+
+
+def _stays_mended(case: Case) -> bool:
     source, sheet = planted(case)
     text = before = source.decode("utf-8", "replace")
     for _ in range(4):
@@ -50,9 +65,8 @@ def test_what_is_mended_by_itself_stays_mended(case: Case) -> None:
         text, applied = apply_fixes(text, findings, NAME)
         if not applied:
             break
-    assert not applied
     changed = sum(old != new for old, new in zip(before.split("\n"), text.split("\n"), strict=True))
-    assert changed <= 6
+    return not applied and changed <= 6
 
 
 def test_no_title_stands_twice() -> None:
