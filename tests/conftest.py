@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -16,8 +21,18 @@ from tests.tier import times
 # Here, so that there is one: a module that imports a fixture of a session has a session's of its own.
 __all__ = ["postgres"]
 
+# jsonschema would compile forty grammars at its import, for formats of which we hold nothing.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # a name that cannot be imported
+
 settings.register_profile("tier", max_examples=times(20, 400), deadline=None)
 settings.load_profile("tier")
+
+
+MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3  # noqa: S108 - a folder in memory
+
+# A disk takes milliseconds for each file that is kept, and again for each that is removed.
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 @pytest.fixture(autouse=True)

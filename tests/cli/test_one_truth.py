@@ -178,6 +178,7 @@ def test_a_forecast_beside_a_bot_asks_the_api_nothing(
     """The log holds the last listing and the evidence, so it is there although the API is not."""
     ran(ASKED)
     monkeypatch.setenv("TOKPORTAL_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("reviewbot.tokportal.rate_limit.FIRST_WAIT", 0.01)
 
     assert set(unread(call).values()) == {"fallback"}
     assert call("forecast", "--fresh").code == 69

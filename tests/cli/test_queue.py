@@ -14,6 +14,7 @@ from reviewbot.ledger.open import open_ledger
 from reviewbot.simulator import scenarios
 from reviewbot.simulator.app import Served
 from reviewbot.simulator.clock import PacedClock
+from reviewbot.simulator.model import Choices
 
 POLICY = """\
 policy: desk
@@ -39,7 +40,11 @@ deadline:
 def simulated() -> Iterator[Served]:
     """A world in which ten tasks wait and nothing else happens."""
     now = datetime.now(UTC)
-    world = scenarios.build("backlog", now=now, clock=PacedClock(now), tasks=10, seed=4)
+    # One world for all: nobody is to wait for what another test has asked.
+    free = Choices(rate_limit=100_000)
+    world = scenarios.build(
+        "backlog", now=now, clock=PacedClock(now), tasks=10, seed=4, choices=free
+    )
     with Served(world) as served:
         yield served
 
