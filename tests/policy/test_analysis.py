@@ -518,6 +518,20 @@ def test_examples_are_tasks_that_the_policy_applies_to() -> None:
     assert found_in(rules, head="applies to: {platform: tiktok}\n") == []
 
 
+def test_what_a_policy_does_not_apply_to_is_never_judged() -> None:
+    """A rule for other tasks never decides; one that says the same once more is no mistake."""
+    scope = "applies to: {platform: tiktok, saved_account_id: [a-1, b-2]}\n"
+    rules = rule("other", "task.platform: instagram", "escalate")
+    rules += rule("third", "task.saved_account_id: [c-3, d-4]", "escalate")
+    rules += rule("ours", "task.platform: tiktok\ntask.saved_account_id: [A-1, b-2]", "escalate")
+    found = found_in(rules, head=scope)
+    assert [(f.code, f.detail) for f in found if f.severity is not Severity.NOTE] == [
+        ("P208", "applies to:  takes tiktok alone"),
+        ("P208", "applies to:  takes a-1 or b-2 alone"),
+    ]
+    assert "P205" not in {f.code for f in found}
+
+
 def test_a_policy_with_an_error_of_meaning_is_not_usable() -> None:
     """What may not run is not given out, whether its text or its meaning is wrong."""
     rules, code, _ = PLANTED["a wait that outlives the deadline"]

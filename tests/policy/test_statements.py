@@ -198,6 +198,40 @@ def test_a_policy_that_breaks_a_statement_is_refused() -> None:
     assert "unless:" in broken.cure
 
 
+@pytest.mark.parametrize(
+    ("when", "shown"),
+    [
+        ("task.platform: unknown", "task.platform: unknown"),
+        ("task.saved_account_id: unknown", "task.saved_account_id: unknown"),
+    ],
+)
+def test_an_unusual_task_that_breaks_a_statement_is_shown_as_it_is(when: str, shown: str) -> None:
+    """The API documents that it may come, and the example is that task and no other."""
+    source = f"""
+never:
+  - {{name: blind, when: {{{when}}}, then: approve, but: deadline}}
+rules:
+  - {{name: pay, when: {{task.comment_length: at most 20}}, then: approve}}
+"""
+    (broken,) = unkept_statements(PolicyModel(judge_of(source).policy), frozenset())
+    assert broken.code == BROKEN
+    assert str(broken.detail).startswith(f"for example {shown} · task.comment_length: ")
+
+
+@pytest.mark.parametrize("scope", ["platform: tiktok", "saved_account_id: [vega, spica]"])
+def test_a_statement_binds_what_the_policy_applies_to(scope: str) -> None:
+    """A task that it never judges breaks nothing."""
+    source = f"""
+applies to: {{{scope}}}
+never:
+  - {{name: odd, when: {{task.platform: instagram, task.saved_account_id: lumen}}, then: approve}}
+rules:
+  - {{name: pay, always: yes, then: approve}}
+"""
+    assert said_of(source) == []
+    assert said_of(source.replace("lumen", "vega").replace("tiktok", "[tiktok, instagram]")) != []
+
+
 def test_what_cannot_be_proved_is_said() -> None:
     """Two patterns of which nobody can tell whether one text matches both."""
     source = """

@@ -253,6 +253,7 @@ def _documented(chance: Random) -> Facts:
         ("[]", "P108", "empty"),
         ("{text: One two three., otherwise: Four five six.}", "P119", "variants"),
         ("\n    locale: german\n    text: Bitte noch einmal.", "P037", "german"),
+        ("\n    locale: de", "P030", "no text"),
         (
             "\n    - otherwise:\n      locale: de-XX\n      text: Bitte noch einmal.",
             "P037",

@@ -37,6 +37,7 @@ from reviewbot.policy.language.unused import warn_unused
 from reviewbot.policy.language.yaml import (
     Mapping,
     Sequence,
+    Tree,
     YamlDocument,
     load_yaml,
     reload_yaml,
@@ -292,9 +293,24 @@ class _PolicyReading:
         return AppliesTo(
             review=review,
             platform=tuple(platform for platform in platforms if platform is not None),
-            saved_account_id=tuple(scalar.value for scalar in inner.texts("saved_account_id")),
+            saved_account_id=self._accounts(inner, fields.peek("lists")),
             span=inner.span,
         )
+
+    def _accounts(self, fields: MappingReader, lists: Tree | None) -> tuple[str, ...]:
+        """Ids of accounts, which hold no space; a test or a list would fit none of them."""
+        named = [key.value for key, _ in lists.entries] if isinstance(lists, Mapping) else []
+        accounts = fields.texts("saved_account_id")
+        for scalar in accounts:
+            if (
+                scalar.value in named
+                or {*scalar.value} & {" ", ","}
+                or scalar.value.endswith(".csv")
+            ):
+                message = f'an account\'s id stands here, and "{scalar.value}" is none'
+                cure = "write the ids as  [a1, b2];  a list is asked in a rule:  in list NAME"
+                self.reading.add("P112", scalar, message, cure=cure)
+        return tuple(scalar.value for scalar in accounts)
 
     def _review(self, fields: MappingReader) -> ReviewKind:
         scalar = fields.text("review")

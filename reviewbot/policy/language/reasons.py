@@ -253,6 +253,10 @@ def _other_cases(name: str) -> str:
 def _check_variants(reading: Reading, mapping: Mapping, keys: dict[str, Scalar], what: str) -> None:
     """Refuse variants of two kinds, and a text that is missing for some tasks."""
     otherwise = keys.get("otherwise")
+    if all(key.value == "locale" for key, _ in mapping.entries):
+        cure = "add  text:  and behind it the text"
+        reading.add("P030", first_line(mapping.span), f"{what} has no text", cure=cure)
+        return
     if "text" in keys and len(keys) > 1:
         message = f"{what} has one text and variants beside it"
         cure = "write  otherwise:  in place of  text:"

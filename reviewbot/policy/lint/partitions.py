@@ -52,8 +52,13 @@ def domain_of(
     cuts: Iterable[float],
     lists: Lists,
     patterns: dict[str, Pattern],
+    *,
+    known: bool,
 ) -> Domain:
-    """Cut `fact` by `tests`; `cuts` are those of a number, its neighbours' included."""
+    """Cut `fact` by `tests`; `cuts` are those of a number, its neighbours' included.
+
+    All but the moment, and what the policy is narrowed to, the API may one day say nothing of.
+    """
     usual = usual_value(fact)
     cells: list[Cell]
     match fact.type:
@@ -73,9 +78,7 @@ def domain_of(
             if any(isinstance(test, InHours) for test in tests):
                 cells, masks = _cut_by_hours(cells, tests, masks, lists)
     every = dict(zip(tests, masks, strict=True))
-    if (
-        fact.name != "now"
-    ):  # it is always some moment now; of all else the API may one day say nothing
+    if not known:
         unknown = 1 << len(cells)
         cells.append(Cell(value=None))
         for test, parts in every.items():

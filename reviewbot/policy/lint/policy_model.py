@@ -10,11 +10,13 @@ together with that of the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
 from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.lint.boxes import Boxes
 from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of
@@ -62,6 +64,7 @@ from reviewbot.policy.lint.walks import (
 )
 from reviewbot.policy.model import (
     AllOf,
+    AppliesTo,
     Compare,
     Condition,
     EachAttempt,
@@ -113,7 +116,8 @@ class PolicyModel:
         self.lists = Lists(policy, calendars_of(policy))
         self.waited, self.left, self.returns = CLOCKS[policy.applies_to.review]
         self._patterns = {pattern.name: pattern for pattern in policy.patterns}
-        self._catalogue = CATALOGUE[policy.applies_to.review]
+        self.narrowed = _narrowed(policy.applies_to)
+        self._catalogue = CATALOGUE[policy.applies_to.review] | self.narrowed
         self._budget = Budget(MOST_WORK)
         self._domains: list[Domain] = []
         self._sensible_cells: list[int] = []
@@ -177,9 +181,12 @@ class PolicyModel:
 
     def documented(self, wishes: Sequence[Wish]) -> Witness | None:
         """Find a review that meets `wishes` within what the API documents, however unusual."""
-        live = Search(self._shown, self._budget).find(wishes)
-        found = None if live is None else self._witness([b.bit_length() - 1 for b in live])
-        return None if found is None or self._misfit(found) is not None else found
+        for variables in (self._unusual, self._shown):
+            live = Search(variables, self._budget).find(wishes)
+            found = None if live is None else self._witness(live)
+            if found is not None and self._misfit(found) is None:
+                return found
+        return None
 
     def not_due(self) -> Expression | None:
         """Whether `decide by` is still to come; None where no clock tells. Only for statements."""
@@ -302,8 +309,10 @@ class PolicyModel:
         cuts = shared_cuts(cuts)
         for name in sorted(tests, key=lambda name: name != COUNT):
             fact = self._catalogue[name]
-            domain = domain_of(fact, tuple(tests[name]), cuts[name], self.lists, self._patterns)
-            sensible = bits(self._is_sensible(fact, cell) for cell in domain.cells)
+            known = name == "now" or name in self.narrowed
+            found = tuple(tests[name])
+            domain = domain_of(fact, found, cuts[name], self.lists, self._patterns, known=known)
+            sensible = bits(_is_sensible(fact, cell) for cell in domain.cells)
             self._numbers[name] = self._new_variable(domain, sensible)
 
     def _new_variable(self, domain: Domain, sensible: int) -> int:
@@ -314,15 +323,6 @@ class PolicyModel:
         self._known_cells.append((bits(known), bits(within)))
         self._sensible_cells.append(sensible)
         return len(self._domains) - 1
-
-    def _is_sensible(self, fact: Fact, cell: Cell) -> bool:
-        """Whether a sensible review that the policy applies to may lie in a cell of a fact."""
-        judged: tuple[str, ...] = ()
-        if fact.name in ("task.platform", "bundle.platform"):
-            judged = self.policy.applies_to.platform
-        if cell.value is None:
-            return not judged and not ordinarily_known(fact)
-        return cell.documented and (not judged or cell.value in judged)
 
     def _relate(self) -> None:
         """Lay out how the variables depend on each other, for each kind of question."""
@@ -347,6 +347,7 @@ class PolicyModel:
         links.add_all(USUAL, self._numbers)
         self._sensible = variables(self._sensible_cells)
         self._usual = variables(map(int.__and__, self._sensible_cells, shown))
+        self._unusual = variables(map(int.__and__, documented, shown))
 
     # Conditions as circuits --------------------------------------------------------------
 
@@ -435,14 +436,22 @@ class PolicyModel:
         facts = found.facts
         waited, left = facts.get(self.waited), facts.get(self.left)
         if waited is not None and left is not None:
-            facts[self.left] = WINDOW - as_number(waited)
+            facts[self.left] = rest = WINDOW - as_number(waited)
+            cell = self.cells_of(self.left)[found.cells[self.left]]
+            low = -inf if cell.low is None else cell.low
+            high = inf if cell.high is None else cell.high
+            if not (low < rest < high or low == rest == high):
+                return self._others(found, self.waited, self.left)
         for text, length in self._lengths:
             if facts.get(text) is None or facts.get(length) is None:
                 continue
             if not self._fit(found, text, length):
-                others = (self.lies_in(name, ~(1 << found.cells[name])) for name in (text, length))
-                return any_of(*others), TRUE
+                return self._others(found, text, length)
         return None
+
+    def _others(self, found: Witness, *names: str) -> Wish:
+        """The wish that one of some facts lies in another cell."""
+        return any_of(*(self.lies_in(name, ~(1 << found.cells[name])) for name in names)), TRUE
 
     def _fit(self, found: Witness, name: str, length: str) -> bool:
         """Give a text the length that was chosen, if that changes no answer about it."""
@@ -470,3 +479,19 @@ class PolicyModel:
 
 
 _VALUES = {FALSE: False, TRUE: True, UNKNOWN: None}
+
+
+def _narrowed(scope: AppliesTo) -> dict[str, Fact]:
+    """The facts by which a policy says what it applies to: no other value of them is ever judged."""
+    platform = "task.platform" if scope.review == "comments" else "bundle.platform"
+    asked = {platform: scope.platform, "task.saved_account_id": scope.saved_account_id}
+    return {
+        name: replace(CATALOGUE[scope.review][name], type=FactType.CHOICE, values=values)
+        for name, values in asked.items()
+        if values and name in CATALOGUE[scope.review]
+    }
+
+
+def _is_sensible(fact: Fact, cell: Cell) -> bool:
+    """Whether a sensible review may lie in a cell of a fact."""
+    return cell.documented if cell.value is not None else not ordinarily_known(fact)

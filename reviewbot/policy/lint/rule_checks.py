@@ -8,6 +8,8 @@ from contextlib import suppress
 from heapq import merge
 from itertools import islice
 
+from msgspec.structs import replace
+
 from reviewbot.policy.catalog import Fact
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.lint.policy_model import Doubt, PolicyModel, Witness
@@ -309,7 +311,14 @@ def idle_lines(world: PolicyModel) -> Iterator[Finding]:
     Where that is so only within what the API documents it is said as such: other values are kept.
     """
     for name, line, truth, sure in idle_tests(world):
-        yield (_always if truth == TRUE else _never)(world.fact(name), line, sure=sure)
+        if truth == TRUE and name in world.narrowed:
+            continue  # it says what  applies to:  says as well
+        found = (_always if truth == TRUE else _never)(world.fact(name), line, sure=sure)
+        if name in world.narrowed:
+            found = replace(
+                found, detail=f"applies to:  takes {listed(world.fact(name).values)} alone"
+            )
+        yield found
 
 
 def idle_tests(world: PolicyModel) -> Iterator[tuple[str, Compare, int, bool]]:

@@ -195,6 +195,14 @@ def test_what_a_policy_does_not_say_has_its_usual_value() -> None:
     assert parsed.sources == (("agency.yaml", policy.source),)
 
 
+@pytest.mark.parametrize("account", ["in list watched", "watched", "watched.csv", "'a-1, b-2'"])
+def test_a_policy_applies_to_ids_and_to_no_list(account: str) -> None:
+    """No account has such an id, so the policy would judge nothing, and say nothing of it."""
+    (told,) = parse_good(GOOD.replace("[a-1, b-2]", account)).findings
+    assert (told.code, told.severity, told.span.line) == ("P112", Severity.ERROR, 6)
+    assert told.cure == "write the ids as  [a1, b2];  a list is asked in a rule:  in list NAME"
+
+
 def test_a_file_beside_a_policy_lies_in_its_folder() -> None:
     """Its text is found by the path under which its mistakes are said."""
     parsed = parse_policy(GOOD, path="some/folder/p.yaml", read=lambda name: LIST.encode())
