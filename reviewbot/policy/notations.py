@@ -222,6 +222,9 @@ def as_money(text: str) -> str | None:
     sign = r"(?:us\$|us[ -]?dollars?|usd|\$|dollars?|bucks?)"
     found = shape(rf"{sign}? ?(.+?) ?{sign}?").fullmatch(text)
     number = as_number(found.group(1)) if found else None
+    both = rf"(\d+) ?{sign} ?(?:and |und )?(\d\d)(?: ?(?:¢|ct|cents?))?"
+    if number is None and (parts := shape(both).fullmatch(text)):
+        number = ".".join(parts.groups())
     if number is None or number.startswith("-"):
         return None
     whole, dot, fraction = number.partition(".")

@@ -29,8 +29,8 @@ from reviewbot.policy.language.repair import error, spot
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import odd_space, said_unseen, shape
 
-_BULLET = r"([\x{f076}\x{f0a7}\x{f0b7}\x{f0d8}•◦▪▫‣⁃●○■□►▶➤❖✓✔·*+–—‒−]|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)[\p{Zs}\t]+"
-_SIGN = r"\p{Zs}*(==?>?|:=|->|≔|=:|;|\. |→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
+_BULLET = r"([\p{So}\p{Co}•‣⁃·*+»›→⇒–—‒−]|[-=]>|\(?\d{1,3}[.)]|\(?[a-z][.)]|o)[\p{Zs}\t]+"
+_SIGN = r"\p{Zs}*(==?>?|:=|[~:]=|->|≔|=:|;|\. |→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _NAMED_ENTRIES = ("rules", "tests", "never")
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
 _SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")

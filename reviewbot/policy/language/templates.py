@@ -102,7 +102,7 @@ def read_template(
     return Template(parts=_trimmed(parts), locale=locale or reading.locale, span=scalar.span)
 
 
-_BRACKETS = {"[": "]", "<": ">", "{": "}"}
+_BRACKETS = {"[": "]", "<": ">", "{": "}"} | {sign: sign for sign in "%$*`~|#"}
 
 
 def _refuse_bare_facts(reading: Reading, scalar: Scalar) -> None:

@@ -84,6 +84,10 @@ def ends(text: str, phrases: dict[str, str]) -> tuple[str, str] | None:
     return None
 
 
+_ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+"""How German is typed on other keyboards."""
+
+
 @cache
 def _phrases_of(table: str | tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     return tuple(phrase for phrase, _ in _longest_first(table))
@@ -93,6 +97,7 @@ def _phrases_of(table: str | tuple[tuple[str, str], ...]) -> tuple[str, ...]:
 def _longest_first(table: str | tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     rows = (("", table),) if isinstance(table, str) else table
     pairs = [(phrase, words) for words, phrases in rows for phrase in phrases.split(",")]
+    pairs += [(phrase.translate(_ASCII), words) for phrase, words in pairs if not phrase.isascii()]
     return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
 
 
