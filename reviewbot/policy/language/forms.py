@@ -16,7 +16,7 @@ from reviewbot.policy.language.grammar import (
 )
 from reviewbot.policy.language.lines import FACTS, FREE_TEXTS
 from reviewbot.policy.language.repair import quoted
-from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning
+from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.text_forms import asked, fold, listed, nearest, only_cure
 
@@ -154,7 +154,8 @@ def meant_key(
     """The key that one which is unknown, and perhaps `alone`, stands for: surely, likely, and how to ask for it."""
     sure = only_cure(said, free)
     meant = sure or meaning(said, KEYS, free)
-    near = asked(meant) if meant else None
+    inside = meant or meaning_inside(said.replace("_", " "), KEYS, free)
+    near = asked(inside) if inside else None
     rows = section.keys
     needed = [name for name in free if rows[name].required and not rows[name].actions]
     is_text = alone and isinstance(tree, Scalar)

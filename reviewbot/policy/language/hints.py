@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
+from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.language.declared import declared_name, undeclared
 from reviewbot.policy.language.forms import home_of
 from reviewbot.policy.language.grammar import CONDITION, RULE
+from reviewbot.policy.language.list_file import path_beside
 from reviewbot.policy.language.meant import meant_test, meant_value
 from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading, first_line
@@ -344,16 +346,20 @@ def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> N
 def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:
     """Warn of values with a blank in a list that is asked of an id, which has none: nothing would equal them."""
     named = reading.lists.get(name)
-    for entry in (
-        named.entries if named and named.file is None and fact.name.endswith("_id") else ()
-    ):
+    if named is None or not fact.name.endswith("_id"):
+        return
+    path = path_beside(reading, named.file) if named.file else None
+    for entry in [entry for entry in named.entries if " " in entry.id][:_MOST_NAMED]:
         place = first_line(entry.span)
-        told = any(each.span == place and each.code == "P315" for each in reading.findings)
-        if " " in entry.id and not told:
-            message = f'no account has an id with a blank in it, as "{entry.id}" of this list'
-            tidy = "  or  ".join(entry.id.replace(" ", sign) for sign in ("-", "_", ""))
-            cure = "write the id as the account has it"
-            reading.warn("P315", place, message, under=asked(tidy), cure=cure)
+        if any(each.span == place for each in reading.findings):
+            continue  # it was told already, for another test or another reason
+        message = f'no account has an id with a blank in it, as "{entry.id}" of this list'
+        under = asked("  or  ".join(entry.id.replace(" ", sign) for sign in ("-", "_", "")))
+        cure, quiet = "write the id as the account has it", Severity.WARNING
+        reading.add("P315", place, message, severity=quiet, under=under, cure=cure, path=path)
+
+
+_MOST_NAMED = 5
 
 
 def warn_ends(reading: Reading, sequence: Sequence, fact: Fact) -> None:

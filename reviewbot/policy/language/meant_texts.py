@@ -13,11 +13,11 @@ from reviewbot.policy.operators.phrases import (
     COMPARISONS,
     IS,
     NOT,
-    NOT_TEXTS,
     REMARK,
     TEXTS,
     as_searched,
     begins,
+    begins_denied,
     is_expression,
     is_nothing,
     is_size,
@@ -81,7 +81,7 @@ class AskedText:
     def text(self, text: str) -> Meant | str | None:
         """Read a test of a text."""
         negated = False
-        found = begins(text, NOT_TEXTS)
+        found = begins_denied(text)
         if found is None and (turned := begins(text, NOT)) and turned[2]:
             negated, text = True, turned[2]
         while found is None and (is_so := begins(text, IS)) and is_so[2]:
@@ -174,7 +174,7 @@ class AskedText:
         """`in list a and not in list b`: the second stands under a key of its own."""
         asked = {False: list[str](), True: list[str]()}
         for piece in pieces:
-            found = begins(piece, NOT_TEXTS) or begins(piece, NOT)
+            found = begins_denied(piece) or begins(piece, NOT)
             rest = found[2] if found else piece
             words = begins(rest, TEXTS)
             name = self.named("list", words[2] if words else rest, closely=True)

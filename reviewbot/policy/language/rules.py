@@ -22,7 +22,7 @@ from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
 from reviewbot.policy.notations import as_duration, as_share, as_yes_no, plain
 from reviewbot.policy.operators.phrases import NOT, begins
-from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, only_cure, shape
+from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, nearest, only_cure, shape
 from reviewbot.policy.values import read_duration, read_share
 
 
@@ -367,7 +367,7 @@ def _with_more(
     goes_on = rest.split(" ")[0] in _SMALL or meaning(rest, ACTIONS, allowed) == action
     name = None if said is None and goes_on else _key_behind(action, rest)
     if name is None:
-        return f'there is no action "{text}"', asked(action)
+        return f'there is no action "{text}"', _asked_action(action, text, what)
     return _on_own_line(reading, action, name, rest, what)
 
 
@@ -440,10 +440,29 @@ _SOMEBODY = r"(?:to |an |for |für |zu )?(\S+@\S+\.\S+|(?-i:\p{Lu})\p{Ll}+(?: (?
 def _by_meaning(word: str, allowed: tuple[Action, ...], near: str | None, what: str) -> str | None:
     """The action that a word means, or else what is near, or what somebody's name asks for."""
     meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
-    if meant or near:
-        return asked(meant) if meant else near
-    found = shape(_SOMEBODY).fullmatch(word)
-    return asked(f"{what} escalate  and below it  to: {found.group(1)}") if found else None
+    found = None if meant or near else shape(_SOMEBODY).fullmatch(word)
+    if found is not None and what in _ASKS:
+        return asked(f"{what} escalate  and below it  to: {found.group(1)}")
+    return _asked_action(meant, word, what) if meant else near
+
+
+_ASKS = ("then:", "expect:")
+
+
+def _asked_action(action: str, text: str, what: str) -> str:
+    """Ask for an action, with the one whom a sentence names as who is to be asked."""
+    who = _somebody_in(text) if action == Action.ESCALATE and what in _ASKS else None
+    return asked(action if who is None else f"{what} {action}  and below it  to: {who}")
+
+
+def _somebody_in(text: str) -> str | None:
+    """The one name in a sentence that asks a person: `Maria fragen`, `weiterleiten an Maria`."""
+    names = [
+        word
+        for word in plain(text).split(" ")
+        if word.istitle() and not nearest(word, [*ACTIONS, *_SMALL], most=1)
+    ]
+    return names[0] if len(names) == 1 and " " in text else None
 
 
 def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from reviewbot.policy.language.declared import declared_name, unknown
+from reviewbot.policy.language.forms import LINES
 from reviewbot.policy.language.grammar import HOURS
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line, one_or_more
 from reviewbot.policy.language.spoken import (
@@ -20,7 +21,7 @@ from reviewbot.policy.language.spoken import (
     clock_in,
     moment_inside,
 )
-from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
+from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
     BeforeDeadline,
     Fixed,
@@ -329,7 +330,7 @@ def read_reminders(
     reading: Reading, tree: Tree | None, part: str = "remind:"
 ) -> tuple[Reminder, ...]:
     """Read `remind:`: moments, and whom to tell at each."""
-    if tree is None:
+    if no_moments(reading, tree, part):
         return ()
     found = []
     who, said = "lead", tree.value if isinstance(tree, Scalar) else ""
@@ -363,6 +364,18 @@ def moment_first(reading: Reading, text: str) -> str | None:
             if moment := as_moment(" ".join(at).strip(" :,-"), start, calendars):
                 return f"{moment}: {' '.join(who).strip(' :,->')}"
     return None
+
+
+def no_moments(reading: Reading, tree: Tree | None, part: str) -> bool:
+    """Whether there are none, or each behind a dash and without its colon, which is reported."""
+    items = tree.items if isinstance(tree, Sequence) else ()
+    lines = [moment_first(reading, item.value) for item in items if isinstance(item, Scalar)]
+    if tree is None or not lines or None in lines or len(lines) < len(items):
+        return tree is None
+    message = f"{part} takes {LINES}, and none of them begins with a dash"
+    cure = f"write below it  {'  and  '.join(filter(None, lines))}"
+    reading.add("P031", first_line(tree.span), message, cure=cure)
+    return True
 
 
 def _moments(reading: Reading, text: str) -> list[str] | None:

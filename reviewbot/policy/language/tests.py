@@ -17,6 +17,7 @@ from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
 from reviewbot.policy.language.rules import check_name, read_action
 from reviewbot.policy.language.schedule import (
     moment_first,
+    no_moments,
     read_moment,
     read_moment_text,
     read_reminders,
@@ -124,6 +125,8 @@ def _by(reading: Reading, fields: MappingReader) -> str | None:
 
 
 def _over_time(reading: Reading, tree: Tree | None) -> tuple[Expectation, ...]:
+    if no_moments(reading, tree, "over time:"):
+        return ()
     own = moment_first(reading, tree.value) if isinstance(tree, Scalar) else None
     mapping = reading.mapping(tree, "over time:", own or "1h after confirmed: escalate")
     actions = ACTIONS_OF[reading.review]

@@ -29,7 +29,7 @@ BEHIND = {
 NOT = "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,besides"
 IS = "is equal to,equal to,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
 TEXTS = {
-    "contains": "contains,contain,containing,includes,include,including,does contain,contains the word,contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,with,mit,like",
+    "contains": "contains,contain,containing,mention,includes,include,including,does contain,contains the word,contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,with,mit,like",
     "starts with": "starts with,start with,starting with,startswith,starts,begins with,begin with,beginning with,begins,beginnt mit,fängt an mit",
     "ends with": "ends with,end with,ending with,endswith,ends in,ends,endet mit,endet auf,hört auf mit",
     "matches pattern": "matches pattern,matches the pattern,match pattern,matches,match,matching,passt auf,entspricht,regex,pattern",
@@ -74,6 +74,18 @@ def begins(text: str, phrases: str | dict[str, str]) -> tuple[str, str, str] | N
     return None
 
 
+_DENIED = "does not,doesn't,doesnt,do not,don't,dont,must not,should not,may not,cannot,can't,didn't,not,never,darf nicht,soll nicht"
+
+
+def begins_denied(text: str) -> tuple[str, str, str] | None:
+    """Find words for a test of texts with a negation in front: what is denied, the words, and the rest."""
+    denied = begins(text, _DENIED)
+    found = begins(denied[2], TEXTS) if denied else None
+    if denied and found and found[2] and found[1].casefold() not in _FREE.split(","):
+        return found[0], text[: len(text) - len(found[2])].strip(), found[2]
+    return begins(text, NOT_TEXTS)
+
+
 def ends(text: str, phrases: dict[str, str]) -> tuple[str, str] | None:
     """Find a phrase at the end of a text: what it stands for, and what stands before it."""
     folded = text.lower()
@@ -111,7 +123,7 @@ def swallowed(text: str) -> str | None:
     if text.startswith("["):
         return None
     for phrases in (NOT_TEXTS, TEXTS, NOT, IS):
-        found = begins(text, phrases)
+        found = begins_denied(text) if phrases is NOT_TEXTS else begins(text, phrases)
         if found is not None and "." in found[2] and " " not in found[2]:
             return found[1]  # `from example.com`: no sentence
         if (
