@@ -23,7 +23,7 @@ from reviewbot.domain.errors import LedgerUnwritable, UsageError
 from reviewbot.ledger import events, segments, statements, tables
 from reviewbot.ledger.chain import ChainEnd, LogPart, erased
 from reviewbot.ledger.clauses import names_of
-from reviewbot.ledger.mapping import round_subject, to_micros
+from reviewbot.ledger.mapping import round_subject
 from reviewbot.ledger.segments import SegmentSeal, alone, need_arrow, sealed, write_segment
 from reviewbot.ledger.tables import ChainLine, DecisionRow, KeptRow, NoteRow, RoundRow
 
@@ -63,7 +63,7 @@ class ArchiveLog(LogPart):
         made: list[SegmentSeal] = []
         with alone(place):
             self._sweep()
-            things = self._ended(to_micros(before))
+            things = self._ended(events.to_micros(before))
             for start in range(0, len(things), GROUP):
                 seal = self._let_go(things[start : start + GROUP], place, at, who, signing)
                 if seal is not None:
@@ -130,7 +130,7 @@ class ArchiveLog(LogPart):
             )
         path, gone = place / seal.file, list[int]()
         with self._engine.writing():
-            self._put(tables.kept, KeptRow(BEGUN, str(path), to_micros(at), b""), None)
+            self._put(tables.kept, KeptRow(BEGUN, str(path), events.to_micros(at), b""), None)
         if path.exists():
             raise LedgerUnwritable(f"{path}: is there already, so nothing was archived")
         write_segment(path, sealed(self._key, seal, signing), self._stretch(seal, subjects, gone))

@@ -297,8 +297,7 @@ class Chain(KeyRows):
 
     def line(self, seq: int) -> ChainLine | None:
         """The line of this number."""
-        row = self._run(statements.LINE, {"seq": seq}).fetchone()
-        return ChainLine(*row) if row else None
+        return self._first(ChainLine, statements.LINE, {"seq": seq})
 
     def back_from(self, seq: int) -> list[ChainLine]:
         """A line and all before it about the same subject, oldest first, as far as they have not left."""
@@ -313,27 +312,26 @@ class Chain(KeyRows):
         return lines[::-1]
 
     @contextmanager
-    def adding(self) -> Iterator[ChainEnd]:
-        """One transaction that adds lines."""
+    def adding(self, *, sends: bool = False) -> Iterator[ChainEnd]:
+        """One transaction that adds lines; what is lost may have been sent, so nothing that `sends` is added.
+
+        Raises LedgerWentBack.
+        """
         with self._engine.writing(self._key):
-            count, head = self.end()
-            self._notice_loss(count, head, self._engine.life())
+            count, head = self._notice_loss()
+            if sends and self._lost is not None:
+                raise LedgerWentBack(f"the log went back: {self._lost}; nothing is sent")
             end = ChainEnd(self._run, self._engine.salt, head, count + 1)
             yield end
         self.own_lines += end.next - 1 - count
         if end.next - 1 > count and self._lost is None:
             self._written = end.next - 1, end.head
 
-    def refuse_if_lost(self) -> None:
-        """Raise LedgerWentBack where something is missing: what is lost may have been sent."""
-        if self._lost is not None:
-            raise LedgerWentBack(f"the log went back: {self._lost}; nothing is sent")
-
     def lost(self) -> str | None:
         """What this process wrote and the log no longer holds."""
         with self._engine.reading():
             if self._lost is None:
-                self._notice_loss(*self.end(), self._engine.life())
+                self._notice_loss()
             return self._lost
 
     def recount(self) -> None:
@@ -345,18 +343,26 @@ class Chain(KeyRows):
         with self._engine.reading():
             self._written = self._lost = None
 
-    def _notice_loss(self, count: int, head: bytes, life: Hashable) -> None:
-        """See whether the log, which ends so, still holds what we wrote; what is lost stays lost."""
+    def _notice_loss(self) -> tuple[int, bytes]:
+        """See whether the log still holds what we wrote, and give its end; what is lost stays lost."""
+        count, head = self.end()
+        life = self._engine.life()
         if self._written is None:
             self._began, self._counted = count, life
-        if self._lost is not None or self._written is None:
-            return
+        elif self._lost is None:
+            self._look_for(self._written, count, head, life)
+        return count, head
+
+    def _look_for(
+        self, written: tuple[int, bytes], count: int, head: bytes, life: Hashable
+    ) -> None:
+        """See whether a log that ends so still holds the newest line of ours, and all since we began."""
         if self._counted != life:
             self._count_lines(count)
             self._counted = life
-        if self._written == (count, head):
+        if written == (count, head):
             return
-        seq, hash_ = self._written
+        seq, hash_ = written
         line = self.line(seq) if seq <= count else None
         if line is None and seq <= count and seq <= self.archive.last():
             return  # it has left the log, whose newest line says so

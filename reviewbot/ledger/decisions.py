@@ -31,7 +31,6 @@ from reviewbot.ledger.mapping import (
     from_micros,
     logged,
     step_from_line,
-    to_micros,
     with_bulk,
 )
 from reviewbot.ledger.tables import COUNTED, DecisionRow
@@ -77,14 +76,20 @@ class DecisionLog(LogPart):
 
     def _write(self, decision: Decision, state: State, limits: Sequence[Limit] = ()) -> DecisionRow:
         """Write a decision down in full, only where every one of `limits` has room."""
-        with self._chain.adding() as end:
-            if state is State.INTENT:
-                self._chain.refuse_if_lost()
+        sends = state is State.INTENT
+        with self._chain.adding(sends=sends) as end:
+            if sends:
                 self.fence()
-            before = self._row(decision.id)
+            before = self._first(DecisionRow, statements.DECISION_ROW, {"id": decision.id})
             line, row = events.recorded(decision, state, end.next, before)
-            for limit, spent in self._with_spent(limits, decision):
-                check_room(limit, decision, spent)
+            spent: dict[int, list[SpentRoom]] = {}
+            for limit in (limit for limit in limits if concerns(limit, decision)):
+                since = window_start(limit, decision)
+                if since not in spent:  # most limits have one window in common
+                    asked = {"policy": limit.policy, "since": since}
+                    spent[since] = [SpentRoom(*room) for room in self._run(statements.SPENT, asked)]
+                counted = [room for room in spent[since] if room.counts_for(limit)]
+                check_room(limit, decision, counted)
             end.add(line)
             try:
                 self._put(tables.decision, row, before)
@@ -92,20 +97,6 @@ class DecisionLog(LogPart):
                 raise events.already_intended(decision) from error
             self._remembered.pop((row.review, row.task_id), None)
         return row
-
-    def _with_spent(
-        self, limits: Sequence[Limit], decision: Decision
-    ) -> Iterator[tuple[Limit, list[SpentRoom]]]:
-        """The limits that a decision meets, each with what it has used up; most have one window in common."""
-        windows: dict[tuple[str, int], list[SpentRoom]] = {}
-        for limit in limits:
-            if not concerns(limit, decision):
-                continue
-            window = limit.policy, window_start(limit, decision)
-            if window not in windows:
-                asked = {"policy": window[0], "since": window[1]}
-                windows[window] = [SpentRoom(*row) for row in self._run(statements.SPENT, asked)]
-            yield limit, [room for room in windows[window] if room.counts_for(limit)]
 
     def mark(
         self,
@@ -121,7 +112,7 @@ class DecisionLog(LogPart):
         """Add what became of an intent."""
         fault_point("outcome.before")
         with self._chain.adding() as end:
-            before = self._row(decision_id)
+            before = self._first(DecisionRow, statements.DECISION_ROW, {"id": decision_id})
             line, row = events.marked(
                 decision_id, before, state, at, end.next, note, request_id, was, key
             )
@@ -133,10 +124,6 @@ class DecisionLog(LogPart):
     def _forget(self, review: str, task_id: str) -> None:
         """Read the memory of a thing again when it is next asked for."""
         self._remembered.pop((review, task_id), None)
-
-    def _row(self, decision_id: str) -> DecisionRow | None:
-        row = self._run(statements.DECISION_ROW, {"id": decision_id}).fetchone()
-        return None if row is None else DecisionRow(*row)
 
     def open_intents(self) -> Sequence[Logged]:
         """Intents and ambiguous writes that are not settled, oldest first."""
@@ -153,7 +140,7 @@ class DecisionLog(LogPart):
         if task_id is not None:
             return self._found(statements.DECISIONS_OF_TASK, task_id=task_id)
         if since is not None:
-            return self._sorted(statements.DECISIONS_SINCE, since=to_micros(since))
+            return self._sorted(statements.DECISIONS_SINCE, since=events.to_micros(since))
         if newest is not None:
             return self._found(statements.DECISIONS_NEWEST, newest=max(0, newest))[::-1]
         return list(self.iter_decisions())
@@ -166,7 +153,7 @@ class DecisionLog(LogPart):
         first = 1
         if since is not None:
             with self._engine.reading():
-                asked = {"since": to_micros(since)}
+                asked = {"since": events.to_micros(since)}
                 first = self._run(statements.FIRST_SINCE, asked).fetchone()[0] or events.MOST
         yield from self._walk(statements.DECISIONS_AFTER, after=first - 1)
 
@@ -178,12 +165,14 @@ class DecisionLog(LogPart):
     def decided(self, policy: str | None, since: datetime) -> Sequence[Logged]:
         """What a policy, or any, decided that came to stand where it stands since, without its bulk."""
         if policy is None:
-            return self._found(statements.DECISIONS_LATELY, since=to_micros(since))
-        return self._found(statements.DECISIONS_OF_POLICY, policy=policy, since=to_micros(since))
+            return self._found(statements.DECISIONS_LATELY, since=events.to_micros(since))
+        return self._found(
+            statements.DECISIONS_OF_POLICY, policy=policy, since=events.to_micros(since)
+        )
 
     def sent(self, policy: str, since: datetime) -> Sequence[Logged]:
         """Those of what a policy decided that were sent, or may have been."""
-        return self._found(statements.DECISIONS_SENT, policy=policy, since=to_micros(since))
+        return self._found(statements.DECISIONS_SENT, policy=policy, since=events.to_micros(since))
 
     def decision(self, decision_id: str) -> Logged | None:
         """One decision by its id or an unambiguous beginning of it."""
@@ -199,7 +188,7 @@ class DecisionLog(LogPart):
     def entries(self, decision_id: str) -> Sequence[Entry]:
         """The whole story of one decision, oldest first."""
         with self._engine.reading():
-            row = self._row(decision_id)
+            row = self._first(DecisionRow, statements.DECISION_ROW, {"id": decision_id})
             if row is None:
                 return []
             left = self._archive.story(row.archived, row.id) if row.archived else None
@@ -268,7 +257,7 @@ class DecisionLog(LogPart):
         self, review: ReviewKind, account_ids: Sequence[str], now: datetime
     ) -> Mapping[str, AccountHistory]:
         """The last 30 days of these accounts, and all days; one without decisions has counts of 0."""
-        since = to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)
+        since = events.to_micros(now.astimezone(UTC) - ACCOUNT_MEMORY)
         with self._engine.reading():
             names = names_of(account_ids)
             recent, ever = (

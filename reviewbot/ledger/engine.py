@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import msgspec
 from sqlalchemy import Connection, create_engine
@@ -32,7 +32,9 @@ from reviewbot.domain.errors import (
     NotRecordable,
 )
 from reviewbot.domain.text import safe_line
+from reviewbot.ledger.place import Place
 
+Row = TypeVar("Row")
 SALT = 16
 """Bytes of a salt: too many to try out."""
 BUSY_TIMEOUT_MS = 5000
@@ -59,7 +61,11 @@ class Backend:
     options: ClassVar[Mapping[str, Any]] = {}
     connections: ClassVar[int] = 1
     """How many threads may use the database at the same time."""
+    place = Place()
+    """The files that it must still be; none where it is no file."""
     begin_snapshot: ClassVar[str]
+    begin_write: ClassVar[str]
+    """Begins to write alone, whatever about."""
     clock: ClassVar[str]
     """Asks for the database's own time, in microseconds."""
     errors: ClassVar[type[Exception]]
@@ -76,9 +82,10 @@ class Backend:
         """
         raise NotImplementedError
 
-    def begin(self, driver: Any, key: str | None) -> Hashable:
+    def begin(self, driver: Any, key: str | None) -> Hashable:  # noqa: ARG002
         """Begin to write, alone where that is about a key; give which start of the database this is."""
-        raise NotImplementedError
+        driver.execute(self.begin_write)
+        return None
 
     def start_of(self, driver: Any) -> Hashable:  # noqa: ARG002
         """The same outside of a transaction. A database may lose something only between two starts."""
@@ -91,9 +98,6 @@ class Backend:
     def begin_upgrade(self, driver: Any, *, is_new: bool) -> None:  # noqa: ARG002
         """Within a transaction: whoever else upgrades the schema waits, however long this takes."""
         return
-
-    def check_place(self) -> None:
-        """Raise LedgerMoved where the open database is no longer the one under its name."""
 
     def unlock(self) -> None:
         """Let another instance in, where closing the connection does not."""
@@ -137,6 +141,16 @@ class KeyRows:
     def _run(self, statement: ClauseElement, parameters: Mapping[str, Any] = NOTHING) -> Any:
         """Run a statement about the rows of this key."""
         return self._engine.run(statement, {"key": self._key, **parameters})
+
+    def _first(
+        self,
+        kind: Callable[..., Row],
+        statement: ClauseElement,
+        parameters: Mapping[str, Any] = NOTHING,
+    ) -> Row | None:
+        """The first row that a statement finds, as a value; None where it finds none."""
+        row = self._run(statement, parameters).fetchone()
+        return None if row is None else kind(*row)
 
 
 _COMPILED: dict[str, dict[ClauseElement, _Compiled]] = {}
@@ -264,7 +278,7 @@ class LedgerEngine:
             line = self._line
             try:
                 line.start, line.writes = self.backend.begin(driver, key), True
-                self.backend.check_place()
+                self.backend.place.check_open()
                 yield driver
                 driver.execute("COMMIT")
             except BaseException:

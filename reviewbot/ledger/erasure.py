@@ -37,7 +37,6 @@ from reviewbot.ledger.mapping import (
     noted_from_line,
     plain_from_line,
     round_subject,
-    to_micros,
 )
 from reviewbot.ledger.segments import alone, read_segment, seal_of, write_segment
 from reviewbot.ledger.tables import ChainLine, DecisionRow, KeptRow, NoteRow, RoundRow
@@ -93,7 +92,7 @@ class ErasureLog(LogPart):
 
         What is still open is left, and named: the bot goes by it. Each transaction is whole.
         """
-        before = None if order.before is None else to_micros(order.before)
+        before = None if order.before is None else events.to_micros(order.before)
         things, subjects = self._meant(order, before)
         still_open: list[str] = []
         count = tasks = 0
@@ -220,9 +219,9 @@ class ErasureLog(LogPart):
         """Remember up to when texts were erased for their age: the next time begins there."""
         asked = {"kind": RETAINED, "name": "until"}
         with self._engine.writing():
-            row = self._run(statements.KEPT_ROW, asked).fetchone()
-            new = KeptRow(RETAINED, "until", to_micros(until), b"")
-            self._put(tables.kept, new, KeptRow(*row) if row else None)
+            before = self._first(KeptRow, statements.KEPT_ROW, asked)
+            new = KeptRow(RETAINED, "until", events.to_micros(until), b"")
+            self._put(tables.kept, new, before)
 
     def _lines(self, statement: ClauseElement) -> Iterator[ChainLine]:
         """The lines of a walk that have a text."""
@@ -236,10 +235,9 @@ class ErasureLog(LogPart):
 
     def _thing_of(self, line: ChainLine) -> Iterator[_Thing]:
         """What a line of a decision or a round is about."""
-        row = self._run(statements.DECISION_ROW, {"id": line.subject}).fetchone()
-        if row:
-            known = DecisionRow(*row)
-            yield known.review, known.task_id
+        row = self._first(DecisionRow, statements.DECISION_ROW, {"id": line.subject})
+        if row is not None:
+            yield row.review, row.task_id
         elif line.subject.count("\x1f") == 2:
             review, task_id, _ = line.subject.split("\x1f")
             yield review, task_id
@@ -344,7 +342,7 @@ class ErasureLog(LogPart):
         end.add(line)
         self._put(tables.note, NoteRow(TOPIC, str(seq), seq), None)
         mark = msgspec.json.encode(sorted(files))
-        self._put(tables.kept, KeptRow(UNFINISHED, str(seq), to_micros(at), mark), None)
+        self._put(tables.kept, KeptRow(UNFINISHED, str(seq), events.to_micros(at), mark), None)
         wanted = mention_of(order)
         if wanted is not None:
             self._drop_kept(wanted)

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from reviewbot.domain.decision import CLAIMED, NEXT_STATES, Decision, State, idempotency_key
 from reviewbot.domain.errors import AlreadyIntended, LedgerError, NotRecordable, OutOfDate
@@ -23,27 +23,23 @@ from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import safe_line
 from reviewbot.ledger.mapping import (
     ENDED,
+    EPOCH,
+    MICROSECOND,
     NO_JSON,
     NOTE,
     POLICY,
     SEEN,
+    TEXTS,
     DecisionBody,
+    DecisionWords,
     LineText,
     NoteBody,
     PolicyHead,
     PolicyTexts,
     SeenBody,
-    bulk_of,
-    decision_row,
-    decision_to_body,
-    decision_to_text,
-    ended_row,
     note_subject,
-    note_to_text,
     round_subject,
-    seen_row,
     to_body,
-    to_micros,
 )
 from reviewbot.ledger.tables import ChainLine, DecisionRow, RoundRow
 from reviewbot.policy.model import Policy
@@ -56,6 +52,8 @@ LEAST, MOST = -(2**63), 2**63 - 1
 FINAL = frozenset({State.PERFORMED, State.SETTLED, State.VOID, State.OVERTAKEN, State.REFUSED})
 """States in which it is known what became of an intent."""
 _SHOWN = 60
+_NO_HEAD = {"trace", "facts", *TEXTS}
+_HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in _NO_HEAD)
 
 
 def recorded(
@@ -89,6 +87,57 @@ def recorded(
     prior = before.last if before else 0
     line = ChainLine(seq, at, state.value, decision.id, prior, body, bulk, text=text)
     return line, decision_row(step, seq, at, state.value, step)
+
+
+def decision_to_body(step: DecisionBody) -> bytes:
+    """A decision in full, without its texts (`decision_to_text`, `bulk_of`) and what is not set."""
+    fields = {
+        name: value for name in _HEAD_FIELDS if (value := getattr(step.decision, name)) is not None
+    }
+    return to_body(asdict(step) | {"decision": fields})
+
+
+def decision_to_text(decision: Decision) -> bytes:
+    """What people wrote and are called in a decision."""
+    words = DecisionWords(**{name: getattr(decision, name) for name in TEXTS})
+    return to_body(LineText(decision=words))
+
+
+def bulk_of(decision: Decision) -> bytes:
+    """Trace and facts, compressed: most of a decision's bytes, and rarely read."""
+    # A small window: at this size, making room for a large one would be most of the work.
+    packer = zlib.compressobj(1, wbits=11, memLevel=4)
+    return packer.compress(b"[" + decision.trace + b"," + decision.facts + b"]") + packer.flush()
+
+
+def decision_row(
+    recorded: DecisionBody, last: int, at: int, state: str, step: DecisionBody
+) -> DecisionRow:
+    """The row that the line in which a decision was recorded, and its newest line, amount to."""
+    decision = recorded.decision
+    assert decision is not None
+    return DecisionRow(
+        step.first,
+        decision.id,
+        step.recorded,
+        last,
+        decision.review,
+        decision.task_id,
+        decision.epoch or "",
+        decision.action.value,
+        decision.rule,
+        decision.policy,
+        decision.account_id,
+        decision.amount_micros,
+        int(recorded.by_person),
+        state,
+        at,
+        step.tries,
+        step.intended_at,
+        step.settled_at,
+        step.note,
+        step.request_id,
+    )
 
 
 def check_step(decision: Decision, state: State, before: DecisionRow | None) -> None:
@@ -158,6 +207,11 @@ def marked(
     return line, row
 
 
+def note_to_text(note: str | None) -> bytes | None:
+    """A note on a decision or on the end of a round."""
+    return None if note is None else to_body(LineText(note=note))
+
+
 def seen(
     item: ReviewItem, at: datetime, seq: int, before: RoundRow | None = None
 ) -> tuple[ChainLine, RoundRow]:
@@ -181,6 +235,20 @@ def seen(
     return line, seen_row(body, seq, moment)
 
 
+def seen_row(seen: SeenBody, last: int, at: int) -> RoundRow:
+    """The row of a round that was just seen, for the first time or again after a false end."""
+    return RoundRow(
+        seen.review,
+        seen.task_id,
+        seen.epoch,
+        last,
+        at if seen.first_at is None else seen.first_at,
+        seen.deadline_at,
+        seen.amount_micros,
+        *(None,) * 5,
+    )
+
+
 def ended(ending: Ending, seq: int, before: RoundRow | None) -> tuple[ChainLine, RoundRow]:
     """A round that ended. Raises NotRecordable."""
     what = f"the end of {ending.review} {ending.task_id}"
@@ -196,6 +264,24 @@ def ended(ending: Ending, seq: int, before: RoundRow | None) -> tuple[ChainLine,
     body, text = to_body(replace(ending, note=None)), note_to_text(ending.note)
     line = ChainLine(seq, to_micros(ending.at), ENDED, subject, prior, body, None, text=text)
     return line, ended_row(ending, seq, before)
+
+
+def ended_row(ending: Ending, last: int, before: RoundRow | None) -> RoundRow:
+    """The row of a round after its ending."""
+    return RoundRow(
+        ending.review,
+        ending.task_id,
+        ending.epoch,
+        last,
+        before.first_seen_at if before else None,
+        before.deadline_at if before else None,
+        before.amount_micros if before else None,
+        to_micros(ending.at),
+        ending.by,
+        ending.status,
+        ending.amount_micros,
+        ending.note,
+    )
 
 
 def remembered(policy: Policy, at: datetime, seq: int) -> ChainLine:
@@ -229,6 +315,11 @@ def noted(
     return ChainLine(
         seq, to_micros(at), NOTE, note_subject(topic, subject), prior, body, None, text=text
     )
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970 in UTC."""
+    return (moment - EPOCH) // MICROSECOND
 
 
 def is_name(text: str) -> bool:

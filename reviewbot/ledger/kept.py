@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reviewbot.ledger import events, statements, tables
 from reviewbot.ledger.chain import LogPart
-from reviewbot.ledger.mapping import from_micros, to_micros
+from reviewbot.ledger.mapping import from_micros
 from reviewbot.ledger.tables import KeptRow
 from reviewbot.ports.ledger import KeptValue
 
@@ -19,10 +19,10 @@ class KeptLog(LogPart):
         """Keep a value; with `new` only where there is none. Gives whether it is kept now."""
         events.check(f"the {kind}", kind=kind, name=name)
         with self._engine.writing():
-            before = self._kept_row(kind, name)
+            before = self._first(KeptRow, statements.KEPT_ROW, {"kind": kind, "name": name})
             if new and before is not None:
                 return False
-            self._put(tables.kept, KeptRow(kind, name, to_micros(at), value), before)
+            self._put(tables.kept, KeptRow(kind, name, events.to_micros(at), value), before)
             return True
 
     def kept(self, kind: str) -> Sequence[KeptValue]:
@@ -34,7 +34,7 @@ class KeptLog(LogPart):
     def kept_one(self, kind: str, name: str) -> KeptValue | None:
         """One value; None where there is none."""
         with self._engine.reading():
-            row = self._kept_row(kind, name)
+            row = self._first(KeptRow, statements.KEPT_ROW, {"kind": kind, "name": name})
             return None if row is None else _kept(row)
 
     def let_go(self, kind: str, name: str) -> bool:
@@ -42,10 +42,6 @@ class KeptLog(LogPart):
         with self._engine.writing():
             asked = {"kind": kind, "name": name}
             return bool(self._run(statements.UNKEEP, asked).rowcount)
-
-    def _kept_row(self, kind: str, name: str) -> KeptRow | None:
-        row = self._run(statements.KEPT_ROW, {"kind": kind, "name": name}).fetchone()
-        return KeptRow(*row) if row else None
 
 
 def _kept(row: KeptRow) -> KeptValue:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import CapReached
-from reviewbot.ledger.mapping import from_micros, to_micros
+from reviewbot.ledger.events import to_micros
+from reviewbot.ledger.mapping import from_micros
 from reviewbot.ports.ledger import Limit
 
 

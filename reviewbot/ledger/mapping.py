@@ -34,11 +34,6 @@ SEEN, ENDED, POLICY, NOTE = "seen", "ended", "policy", "note"
 """The kinds of lines besides the states of decisions."""
 
 
-def to_micros(moment: datetime) -> int:
-    """Microseconds since 1970 in UTC."""
-    return (moment - EPOCH) // MICROSECOND
-
-
 def from_micros(micros: int) -> datetime:
     """The aware UTC moment of `to_micros`."""
     return EPOCH + timedelta(microseconds=micros)
@@ -139,27 +134,6 @@ _policy_from_body = msgspec.json.Decoder(PolicyHead).decode
 _note_from_body = msgspec.json.Decoder(NoteBody).decode
 _policy_texts = msgspec.json.Decoder(PolicyTexts).decode
 _bulk = msgspec.json.Decoder(tuple[msgspec.Raw, msgspec.Raw]).decode
-_NO_HEAD = {"trace", "facts", *TEXTS}
-_HEAD_FIELDS = tuple(name for name in Decision.__struct_fields__ if name not in _NO_HEAD)
-
-
-def decision_to_body(step: DecisionBody) -> bytes:
-    """A decision in full, without its texts (`decision_to_text`, `bulk_of`) and what is not set."""
-    fields = {
-        name: value for name in _HEAD_FIELDS if (value := getattr(step.decision, name)) is not None
-    }
-    return to_body(asdict(step) | {"decision": fields})
-
-
-def decision_to_text(decision: Decision) -> bytes:
-    """What people wrote and are called in a decision."""
-    words = DecisionWords(**{name: getattr(decision, name) for name in TEXTS})
-    return to_body(LineText(decision=words))
-
-
-def note_to_text(note: str | None) -> bytes | None:
-    """A note on a decision or on the end of a round."""
-    return None if note is None else to_body(LineText(note=note))
 
 
 def step_from_line(body: bytes, text: bytes | None) -> DecisionBody:
@@ -181,13 +155,6 @@ def ending_from_line(body: bytes, text: bytes | None) -> Ending:
     return ending if text is None else replace(ending, note=_words_from_text(text).note)
 
 
-def bulk_of(decision: Decision) -> bytes:
-    """Trace and facts, compressed: most of a decision's bytes, and rarely read."""
-    # A small window: at this size, making room for a large one would be most of the work.
-    packer = zlib.compressobj(1, wbits=11, memLevel=4)
-    return packer.compress(b"[" + decision.trace + b"," + decision.facts + b"]") + packer.flush()
-
-
 def with_bulk(decision: Decision, detail: bytes | None = None) -> Decision:
     """The decision with its trace and facts again; as it is where those were erased."""
     if detail is None:
@@ -206,36 +173,6 @@ def stored_policy(body: bytes, detail: bytes, at: int) -> StoredPolicy:
         source=texts.source,
         files=texts.files,
         first_run_at=from_micros(at),
-    )
-
-
-def decision_row(
-    recorded: DecisionBody, last: int, at: int, state: str, step: DecisionBody
-) -> DecisionRow:
-    """The row that the line in which a decision was recorded, and its newest line, amount to."""
-    decision = recorded.decision
-    assert decision is not None
-    return DecisionRow(
-        step.first,
-        decision.id,
-        step.recorded,
-        last,
-        decision.review,
-        decision.task_id,
-        decision.epoch or "",
-        decision.action.value,
-        decision.rule,
-        decision.policy,
-        decision.account_id,
-        decision.amount_micros,
-        int(recorded.by_person),
-        state,
-        at,
-        step.tries,
-        step.intended_at,
-        step.settled_at,
-        step.note,
-        step.request_id,
     )
 
 
@@ -266,38 +203,6 @@ def round_subject(review: str, task_id: str, epoch: str) -> str:
 def note_subject(topic: str, subject: str) -> str:
     """The name of a subject of a topic as the subject of lines."""
     return "\x1f".join((NOTE, topic, subject))
-
-
-def seen_row(seen: SeenBody, last: int, at: int) -> RoundRow:
-    """The row of a round that was just seen, for the first time or again after a false end."""
-    return RoundRow(
-        seen.review,
-        seen.task_id,
-        seen.epoch,
-        last,
-        at if seen.first_at is None else seen.first_at,
-        seen.deadline_at,
-        seen.amount_micros,
-        *(None,) * 5,
-    )
-
-
-def ended_row(ending: Ending, last: int, before: RoundRow | None) -> RoundRow:
-    """The row of a round after its ending."""
-    return RoundRow(
-        ending.review,
-        ending.task_id,
-        ending.epoch,
-        last,
-        before.first_seen_at if before else None,
-        before.deadline_at if before else None,
-        before.amount_micros if before else None,
-        to_micros(ending.at),
-        ending.by,
-        ending.status,
-        ending.amount_micros,
-        ending.note,
-    )
 
 
 def open_round(row: RoundRow) -> OpenRound:

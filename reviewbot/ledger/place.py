@@ -21,7 +21,9 @@ _Identity = tuple[int, int]
 class Place:
     """Files by their names, each with what was first found there."""
 
-    def __init__(self) -> None:
+    def __init__(self, *beside: Path) -> None:
+        """`beside` are files that are there only while the database is open."""
+        self._beside = beside
         self._known: dict[Path, _Identity] = {}
 
     def remember(self, *paths: Path) -> None:
@@ -30,10 +32,15 @@ class Place:
             if path not in self._known and (found := _identity(path)) is not None:
                 self._known[path] = found
 
-    def forget(self, *paths: Path) -> None:
-        """These files are gone, or others', by our own doing."""
-        for path in paths:
+    def forget_beside(self) -> None:
+        """What lies beside is gone, or another's, by our own doing."""
+        for path in self._beside:
             self._known.pop(path, None)
+
+    def check_open(self) -> None:
+        """Check, while the database is open, also the files beside it."""
+        self.check()
+        self.remember(*self._beside)
 
     def check(self) -> None:
         """Raise LedgerMoved where another file, or none, stands under one of the names."""

@@ -19,7 +19,6 @@ from reviewbot.ledger.mapping import (
     says,
     seen_round,
     stored_policy,
-    to_micros,
 )
 from reviewbot.ledger.tables import BeatRow, ChainLine, NoteRow, PolicyRow, RoundRow
 from reviewbot.policy.model import Policy
@@ -93,7 +92,7 @@ class RoundLog(LogPart):
 
     def endings(self, since: datetime | None = None) -> Sequence[Ending]:
         """How rounds ended, oldest first."""
-        start = 0 if since is None else to_micros(since)
+        start = 0 if since is None else events.to_micros(since)
         with self._engine.reading():
             rows = self._run(statements.ROUNDS_ENDED, {"since": start})
             return [round_ending(RoundRow(*row)) for row in rows]
@@ -155,7 +154,8 @@ class NoteLog(LogPart):
         known = last or {}
         with self._chain.adding() as end:
             for subject, value in words.items():
-                row = self._note_row(topic, subject)
+                asked = {"topic": topic, "subject": subject}
+                row = self._first(NoteRow, statements.NOTE_ROW, asked)
                 before = row.last if row else 0
                 if known.get(subject, before) != before:
                     raise OutOfDate(f"somebody else wrote on {topic} {subject[:12]} meanwhile")
@@ -172,31 +172,23 @@ class NoteLog(LogPart):
     def story(self, topic: str, subject: str) -> Sequence[LogNote]:
         """Every word on one subject, oldest first."""
         with self._engine.reading():
-            row = self._note_row(topic, subject)
+            asked = {"topic": topic, "subject": subject}
+            row = self._first(NoteRow, statements.NOTE_ROW, asked)
             lines = self._chain.back_from(row.last if row else 0)
             return [noted_from_line(line) for line in lines if says(line)]
-
-    def _note_row(self, topic: str, subject: str) -> NoteRow | None:
-        asked = {"topic": topic, "subject": subject}
-        row = self._run(statements.NOTE_ROW, asked).fetchone()
-        return NoteRow(*row) if row else None
 
     def beat(self, text: bytes, name: str = BOT) -> None:
         """Leave a replica's word on itself in the place of the one before; no line of the log."""
         with self._engine.writing():
-            found = self._run(statements.BEAT, {"name": name}).fetchone()
-            before = BeatRow(*found) if found else None
+            before = self._first(BeatRow, statements.BEAT, {"name": name})
             self._put(tables.heartbeat, BeatRow(name, self._now(), text), before)
 
     def last_beat(self, name: str | None = None) -> tuple[bytes, float] | None:
         """The newest word of a replica, or of any, and how many seconds ago it was left by the database's clock."""
         with self._engine.reading():
             asked = statements.NEWEST_BEAT if name is None else statements.BEAT
-            row = self._run(asked, {"name": name}).fetchone()
-            if row is None:
-                return None
-            beat = BeatRow(*row)
-            return beat.beat, (self._now() - beat.at) / 1_000_000
+            beat = self._first(BeatRow, asked, {"name": name})
+            return None if beat is None else (beat.beat, (self._now() - beat.at) / 1_000_000)
 
     def lease(self) -> Lease | None:
         """Who holds this key, or held it last; None where nobody ever needed to."""

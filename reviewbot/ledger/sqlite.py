@@ -42,16 +42,12 @@ class SQLite(Backend):
 
     url = "sqlite://"
     begin_snapshot = "BEGIN"
+    begin_write = "BEGIN IMMEDIATE"
     clock = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
     errors = sqlite3.Error
     conflict = sqlite3.IntegrityError
     refusals = (*Backend.refusals, sqlite3.DataError, sqlite3.InterfaceError)
     name = "memory"
-
-    def begin(self, driver: Any, key: str | None) -> Hashable:  # noqa: ARG002
-        """Whoever writes is alone, whatever about."""
-        driver.execute("BEGIN IMMEDIATE")
-        return None
 
     def explain(self, error: BaseException) -> LedgerError:
         """Damage is LedgerCorrupt; a full, locked, read-only or failing disk is LedgerUnwritable."""
@@ -103,8 +99,7 @@ class SQLiteFile(SQLite):
         self._create = create and not read_only
         self._read_only = read_only
         self._lock = FileLock(path)
-        self.place = Place()
-        self._beside = tuple(path.with_name(path.name + end) for end in _BESIDE)
+        self.place = Place(*(path.with_name(path.name + end) for end in _BESIDE))
 
     def connect(self, *, lock: bool) -> Any:
         """Open the file; WAL is set when it is made, and stays with it."""
@@ -136,18 +131,13 @@ class SQLiteFile(SQLite):
         """Whether there is a file with something in it."""
         return self.path.exists() and self.path.stat().st_size > 0
 
-    def check_place(self) -> None:
-        """Look at the file, its lock, and the two that SQLite keeps beside it while it is open."""
-        self.place.check()
-        self.place.remember(*self._beside)
-
     def is_still_there(self) -> bool:
         """Whether what lies beside the file is ours to remove; it is forgotten then."""
         try:
             self.place.check()
         except LedgerMoved:
             return False
-        self.place.forget(*self._beside)
+        self.place.forget_beside()
         return True
 
     def unlock(self) -> None:

@@ -17,9 +17,9 @@ from sqlalchemy.sql.elements import ClauseElement
 from reviewbot.ledger import statements
 from reviewbot.ledger.chain import Chain, ChainReader, Seal
 from reviewbot.ledger.engine import UNREADABLE, LedgerEngine
+from reviewbot.ledger.events import decision_row
 from reviewbot.ledger.mapping import (
     POLICY,
-    decision_row,
     note_subject,
     plain_from_line,
     round_subject,

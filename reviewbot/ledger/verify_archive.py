@@ -22,14 +22,12 @@ from reviewbot.ledger import statements
 from reviewbot.ledger.chain import ChainReader, Columns, text_digest
 from reviewbot.ledger.clauses import names_of
 from reviewbot.ledger.engine import UNREADABLE
+from reviewbot.ledger.events import decision_row, ended_row, seen_row
 from reviewbot.ledger.mapping import (
     NOTE,
     SEEN,
-    decision_row,
-    ended_row,
     ending_from_line,
     seen_from_body,
-    seen_row,
     step_from_body,
     step_from_line,
 )

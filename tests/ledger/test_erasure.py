@@ -16,6 +16,7 @@ from reviewbot.domain.decision import Action, State
 from reviewbot.ledger import erasure
 from reviewbot.ledger.erasure import mention_of, ranges, without_texts
 from reviewbot.ledger.open import open_ledger
+from reviewbot.ledger.tables import DecisionRow
 from reviewbot.ports.ledger import Ending, ErasureOrder
 from tests.builders import CONFIRMED, an_item
 from tests.ledger.things import EPOCH, a_decision, after
@@ -184,10 +185,10 @@ def test_a_text_that_somebody_took_away_without_a_word_is_found(tmp_path: Path) 
     """The mark of an erasure alone is no leave."""
     with closing(open_ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
         name = a_review(ledger, "t1")
-        story = ledger._chain.back_from(ledger._row(name).last)
+        row = ledger._first(DecisionRow, erasure.statements.DECISION_ROW, {"id": name})
+        story = ledger._chain.back_from(row.last)
         with ledger._engine.writing():
             ledger._erase_line(story[-1])
-            row = ledger._row(name)
             ledger._put(erasure.tables.decision, replace(row, note=None), row)
 
         (problem,) = ledger.verify().problems

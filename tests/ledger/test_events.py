@@ -21,8 +21,9 @@ from reviewbot.ledger.events import (
     recorded,
     remembered,
     seen,
+    to_micros,
 )
-from reviewbot.ledger.mapping import ending_from_line, round_subject, step_from_line, to_micros
+from reviewbot.ledger.mapping import ending_from_line, round_subject, step_from_line
 from reviewbot.ledger.tables import ChainLine, DecisionRow, RoundRow
 from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item

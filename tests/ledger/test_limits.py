@@ -8,8 +8,8 @@ import pytest
 
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import CapReached
+from reviewbot.ledger.events import to_micros
 from reviewbot.ledger.limits import SpentRoom, check_room, concerns, window_start
-from reviewbot.ledger.mapping import to_micros
 from reviewbot.ports.ledger import Limit, Need
 from tests.ledger.things import a_decision, after
 
