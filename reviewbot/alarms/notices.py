@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from reviewbot.core.log_text import named
 from reviewbot.core.notifier import Notifier
-from reviewbot.core.questions import asked_in, seen_of
-from reviewbot.domain.alarm import EACH_TIME, HOUR, AlarmKind
+from reviewbot.core.questions import seen_of
+from reviewbot.domain.alarm import EACH_TIME, HOUR, Alarm, AlarmKind
 from reviewbot.domain.decision import Decision, State
 from reviewbot.domain.errors import ReviewbotError
 from reviewbot.domain.review import ReviewItem, ReviewKind, noun_of
@@ -38,20 +38,20 @@ def tell_question(notifier: Notifier, decision: Decision) -> None:
     )
 
 
-def tell_over(
-    ledger: Ledger, notifier: Notifier, task_id: str, epoch: str | None, how: str
-) -> None:
+def tell_over(notifier: Notifier, asked: Decision, how: str) -> None:
     """Tell where messages can be brought up to date that a question needs nobody any more."""
-    asked = asked_in(ledger, task_id, epoch)
-    if asked is None:
-        return
-    notifier.over(
-        AlarmKind.QUESTION,
-        f"{_about(asked)} needs nobody any more: {how}",
-        subject=round_name(task_id, epoch),
-        to=asked.to,
-        task_id=task_id,
-        rule=asked.rule,
+    notifier.alarms.tell(
+        Alarm(
+            kind=AlarmKind.QUESTION,
+            sentence=f"{_about(asked)} needs nobody any more: {how}",
+            at=notifier.clock.now(),
+            subject=round_name(asked.task_id, asked.epoch),
+            urgency="info",
+            to=asked.to,
+            again=EACH_TIME,
+            facts={"task_id": asked.task_id, "rule": asked.rule},
+            mended=True,
+        )
     )
 
 

@@ -296,7 +296,7 @@ def _passes_of_all(
 
 def _one_pass(screen: Screen, bot: KeyBot) -> None:
     app, book = bot.app, checkpoints_of(bot.settings)
-    app.brake = brakes = StopConditions(app, book)
+    app.guard.brake = brakes = StopConditions(app, book)
     brakes.check()
     summary = passes(bot.settings, math.inf)(app)
     if summary.stopped is None:

@@ -46,12 +46,8 @@ class Sent(msgspec.Struct, frozen=True):
         return self.key in keys
 
 
-def _leads(_claimed_at: float | None) -> None:
-    """Nobody else does."""
-
-
 def _nothing() -> None:
-    """Nothing to wait for, and nothing to close."""
+    """Nothing to close, and nobody to knock at."""
 
 
 def _never() -> bool:
@@ -80,15 +76,13 @@ class BotContext:
     traffic: TrafficCounts = field(default_factory=NoTrafficCounts)
     spans: Spans = field(default_factory=NoSpans)
     """Where the time of passes and decisions is noted."""
-    wait_turn: Callable[[], None] = _nothing
-    """Returns when the rate allows one more request now."""
-    skew: Callable[[], timedelta | None] = _nothing
+    wait_turn: Callable[[], None] | None = None
+    """Returns when the rate allows one more request now; None where nothing limits it."""
+    skew: Callable[[], timedelta | None] | None = None
     """How far the API's clock is ahead of this machine's; None where that is not known."""
-    lead: Callable[[float | None], None] = _leads
-    """Raises LeaseLost or LedgerUnwritable where another process may act for the key now; asked before each
+    lead: Callable[[float | None], None] | None = None
+    """None where no other process can act for the key; else raises LeaseLost or LedgerUnwritable where another process may act for the key now; asked before each
     pass, and before each request that writes with when (monotonic) its round was claimed."""
-    brake: Callable[[], str | None] = _nothing
-    """Why nothing may be sent now, in a sentence; None where it may. Asked before each intent."""
     stopping: Callable[[], bool] = _never
     """Whether a stop was asked for; asked between two tasks, never within one."""
     make_bench: Callable[[ReviewKind], ReviewPipeline] = _no_more_benches
@@ -111,23 +105,21 @@ class BotContext:
     """Whether this process has told what the one before it perhaps could not."""
     guard: GuardState = field(default_factory=GuardState)
     """What may keep a due decision from being sent."""
+    guard_post: GuardPost = field(init=False)
+    """What the guards work with."""
     revisions: Revisions = field(init=False)
     """Policies as they ran, from the texts in the log."""
     notifier: Notifier = field(init=False)
     """Whom to tell what a person should know."""
 
     def __post_init__(self, alarms: Alarms) -> None:
+        self.guard_post = GuardPost(self.ledger, self.clock, self.guard, self.say, self.mode)
         self.revisions = Revisions(self.ledger)
         self.notifier = Notifier(self.clock, alarms, lambda: self.benches)
 
     def say(self, event: str, /, *, level: Level = "info", **about: object) -> None:
         """Hand an event to whoever hears events now; that may change while the bot runs."""
         self.events(event, level=level, **about)
-
-    @property
-    def guard_post(self) -> GuardPost:
-        """What the guards work with now."""
-        return GuardPost(self.ledger, self.clock, self.guard, self.events, self.mode, self.brake)
 
     def bench(self, review: str) -> ReviewPipeline | None:
         """The bench of one kind of review, where it runs."""

@@ -282,10 +282,6 @@ class Write(NamedTuple):
     refused: bool
 
 
-def _no_file() -> str | None:
-    return None
-
-
 SAID_EVERY = 600.0
 """Seconds between two lines of one backlog."""
 
@@ -333,8 +329,10 @@ class HeldBack(NamedTuple):
 class GuardState:
     """What the guards keep in mind; all but the figures of this pass stands in the log as well."""
 
-    pause_file: Callable[[], str | None] = _no_file
-    """Reads the text of the file PAUSE; None where there is none."""
+    pause_file: Callable[[], str | None] | None = None
+    """Reads the text of the file PAUSE, None where there is none; None where nobody can put one."""
+    brake: Callable[[], str | None] | None = None
+    """Why nothing may be sent now, in a sentence; None where it may. Asked before each intent."""
     require_ack: bool = False
     """Whether a changed policy waits until a person accepts it."""
     two_for_caps: bool = False
@@ -370,9 +368,17 @@ class GuardState:
     said: dict[str, float] = field(default_factory=dict)
     """When (monotonic) the stakes of a pause or a breaker were last counted."""
 
+    def braked(self) -> str | None:
+        """Why nothing may be sent now; None where it may."""
+        return None if self.brake is None else self.brake()
+
+    def paused_by_file(self) -> str | None:
+        """The text of the file PAUSE now; None where there is none."""
+        return None if self.pause_file is None else self.pause_file()
+
     def refresh(self, ledger: Ledger) -> None:
         """Read every pause and breaker again. Cheap: it is done right before each write."""
-        self.file = self.pause_file()
+        self.file = self.paused_by_file()
         self.words = tuple(ledger.notes(PAUSE_TOPIC, BREAKER_TOPIC))
 
     def words_on(self, topic: str) -> tuple[LogNote, ...]:
@@ -400,5 +406,3 @@ class GuardPost(NamedTuple):
     guard: GuardState
     events: Events
     mode: Mode
-    brake: Callable[[], str | None]
-    """Why nothing may be sent now, in a sentence; None where it may."""

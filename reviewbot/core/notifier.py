@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reviewbot.core.pipeline import ReviewPipeline
-from reviewbot.domain.alarm import EACH_TIME, HOUR, Alarm, AlarmKind, Urgency
+from reviewbot.domain.alarm import HOUR, Alarm, AlarmKind, Urgency
 from reviewbot.ports.notifications import Alarms
 from reviewbot.ports.queue import Clock
 
@@ -65,23 +65,5 @@ class Notifier:
                 keep_until=keep_until,
                 zone=zone,
                 facts=facts,
-            )
-        )
-
-    def over(
-        self, kind: AlarmKind, sentence: str, *, subject: str, to: tuple[str, ...], **facts: Any
-    ) -> None:
-        """Bring a message up to date whose matter is over; channels that cannot do that are spared it."""
-        self.alarms.tell(
-            Alarm(
-                kind=kind,
-                sentence=sentence,
-                at=self.clock.now(),
-                subject=subject,
-                urgency="info",
-                to=to,
-                again=EACH_TIME,
-                facts=facts,
-                mended=True,
             )
         )

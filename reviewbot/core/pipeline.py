@@ -183,10 +183,11 @@ class ReviewPipeline:
     reminded: set[tuple[str, str | None, str]] = field(default_factory=set)
     """Of which rounds was spoken, and at which moment: (id, epoch, moment)."""
 
-    @property
-    def review(self) -> ReviewKind:
-        """Which kind of review this is."""
-        return self.queue.review
+    review: ReviewKind = field(init=False)
+    """Which kind of review this is."""
+
+    def __post_init__(self) -> None:
+        self.review = self.queue.review
 
 
 class Background(msgspec.Struct, frozen=True, kw_only=True):

@@ -115,8 +115,8 @@ class Foreseen:
                 hold=None if app.mode is Mode.LIVE else REHEARSES,
                 every=app.limits.every,
                 quarantine=app.limits.quarantine,
-                file=app.guard.pause_file(),
-                brake=app.brake(),
+                file=app.guard.paused_by_file(),
+                brake=app.guard.braked(),
             )
             judges = [judge for bench in app.benches for judge in bench.judges]
             self._found = outlook_of(app.ledger, app.clock.now(), bot, judges=judges)

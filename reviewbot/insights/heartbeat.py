@@ -324,7 +324,7 @@ def beating_poll(
             error=str(failed) if failed else summary and summary.stopped,
             good_at=good_at,
             looked_until=looked_until,
-            brake=app.brake() or (str(failed) if isinstance(failed, LedgerError) else None),
+            brake=app.guard.braked() or (str(failed) if isinstance(failed, LedgerError) else None),
         )
         heart.leave(app, beat, failed)
         if failed is not None:

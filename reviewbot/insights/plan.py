@@ -196,7 +196,7 @@ def plan(
     now = at or app.clock.now()
     rounds = [ahead for _, _, ahead in seen]
     bot = bot or Bot(
-        file=app.guard.pause_file(), quarantine=app.limits.quarantine, every=app.limits.every
+        file=app.guard.paused_by_file(), quarantine=app.limits.quarantine, every=app.limits.every
     )
     standing = standing_of(app.ledger, now, bot, rounds)
     found = futures(rounds, standing)

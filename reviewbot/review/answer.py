@@ -35,7 +35,7 @@ from reviewbot.domain.decision import (
     Mode,
     State,
 )
-from reviewbot.domain.errors import ApiError, KeyRefused, NotFound, UsageError
+from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import CATALOGUE
@@ -48,7 +48,7 @@ from reviewbot.policy.model import Policy, ReasonText, Rule
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import decide, perform
-from reviewbot.review.fetch import evidence_for, judge_for, note_sights, with_memories, with_window
+from reviewbot.review.fetch import fetch_now, judge_for, with_memories
 from reviewbot.review.recover import Recovery
 from reviewbot.safety import gate, limits
 
@@ -114,9 +114,7 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
     if chosen.latest is not None and not reply.take_over:
         refuse_if_held(app.ledger, chosen.decision.id, reply.who, app.clock.now())
     bench.first_seen[(sighting.task_id, sighting.epoch)] = sighting.first_seen_at
-    held = _evidence(app.clock, app.wait_turn, bench, chosen)
-    app.wait_turn()
-    item = _look(app.clock, bench, chosen)
+    item, held = fetch_now(app.clock, app.wait_turn, bench, sighting.task_id)
     late = None if item is None else _overtaken(app.ledger, app.clock, app.notifier, item, chosen)
     if item is None or late is not None:
         # Somebody may have answered through the same log since it was asked above.
@@ -245,7 +243,7 @@ def _check_fields(fields: dict[str, str]) -> None:
 
 def _decision(
     mode: Mode,
-    skew: Callable[[], timedelta | None],
+    skew: Callable[[], timedelta | None] | None,
     item: ReviewItem,
     facts: Facts,
     held: HeldEvidence | None,
@@ -263,30 +261,6 @@ def _decision(
         revision="" if asked is None else asked.revision,
     )
     return decide(mode, skew, item, facts, verdict, held, decided_by=reply.who)
-
-
-def _evidence(
-    clock: Clock, wait_turn: Callable[[], None], bench: ReviewPipeline, chosen: Round
-) -> HeldEvidence | None:
-    """What there is to see now, for the log; a person may decide without it."""
-    wait_turn()
-    try:
-        item = bench.queue.look(chosen.sighting.task_id)
-        return evidence_for(clock, bench, with_window(bench, item), at_most=0.0)
-    except KeyRefused:
-        raise
-    except ApiError:
-        return None
-
-
-def _look(clock: Clock, bench: ReviewPipeline, chosen: Round) -> ReviewItem | None:
-    at = clock.monotonic()
-    try:
-        item = with_window(bench, bench.queue.look(chosen.sighting.task_id))
-    except NotFound:
-        return None
-    note_sights(bench, (item,), at)
-    return item
 
 
 def _overtaken(

@@ -20,7 +20,9 @@ from msgspec.structs import replace
 from reviewbot.alarms.notices import tell_over, tell_stale_effect
 from reviewbot.core import refusals, remote_state
 from reviewbot.core.context import BotContext, Sent
+from reviewbot.core.guard_state import GuardState
 from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline, Sight
+from reviewbot.core.questions import asked_in
 from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.core.refusals import Says
 from reviewbot.core.verdict import Verdict
@@ -68,7 +70,9 @@ def perform(
         if sent is not None and (again := _restored(app.ledger, sent, app.clock.now())):
             app.sent[decision.key] = again
             return None
-        key = app.ledger.intend(decision, limits.limits_met(app.guard, bench, decision))
+        by_rule = decision.decided_by is None  # a person's answer meets no limits
+        met = limits.limits_met(app.guard, bench, decision) if by_rule else ()
+        key = app.ledger.intend(decision, met)
     except AlreadyIntended:
         return None
     except CapReached as cap:
@@ -77,7 +81,8 @@ def perform(
     fault_point("write.before")
     try:
         gate.still(app.guard_post, bench, decision)
-        app.lead(claimed_at)
+        if app.lead is not None:
+            app.lead(claimed_at)
     except (Halted, LeaseLost, LedgerUnwritable) as error:
         words = "halted at the last moment" if isinstance(error, Halted) else str(error)
         run.close(State.VOID, f"not sent: {words}", None)
@@ -85,12 +90,21 @@ def perform(
     if (why := run.overdue()) is not None:
         return run.close(State.VOID, f"not sent: {why}", None)
     state = run.send(bench.desk)
-    gate.sent(app.guard, decision, state)
+    count_for_probation(app.guard, decision, state)
+    asked = None
     if state in DONE:
+        asked = asked_in(app.ledger, decision.task_id, decision.epoch)
+    if asked is not None:
         who = decision.decided_by or f"rule {decision.rule!r}"
-        how = f"{decision.action} by {who}"
-        tell_over(app.ledger, app.notifier, decision.task_id, decision.epoch, how)
+        tell_over(app.notifier, asked, f"{decision.action} by {who}")
     return state
+
+
+def count_for_probation(guard: GuardState, decision: Decision, state: State) -> None:
+    """Take note of a write that left."""
+    trial = guard.trials.get(decision.policy)
+    if trial is not None and state in breaker.SENT and decision.decided_by is None:
+        trial.add(decision.action, decision.rule, decision.decided_at)
 
 
 def _restored(ledger: Ledger, sent: Sent, at: datetime) -> Sent | None:
@@ -286,7 +300,7 @@ _encode = msgspec.json.Encoder().encode
 
 def decide(
     mode: Mode,
-    skew: Callable[[], timedelta | None],
+    skew: Callable[[], timedelta | None] | None,
     item: ReviewItem,
     facts: Facts,
     verdict: Verdict,
@@ -327,8 +341,8 @@ def decide(
     )
 
 
-def _clock_ahead(skew: Callable[[], timedelta | None]) -> float | None:
-    ahead = skew()
+def _clock_ahead(skew: Callable[[], timedelta | None] | None) -> float | None:
+    ahead = None if skew is None else skew()
     return None if ahead is None else ahead.total_seconds()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from reviewbot.core.pipeline import (
 )
 from reviewbot.core.remote_state import lacks_its_end, waits
 from reviewbot.core.rounds import memories_of
+from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.engine.judge import Judge
@@ -71,6 +72,34 @@ def see_again(clock: Clock, bench: ReviewPipeline, item: ReviewItem) -> ReviewIt
         note_sights(bench, (bench.queue.look(item.id),), at)
         sight = bench.sights[item.id]
     return sight.item if waits(sight.item) else None
+
+
+def fetch_now(
+    clock: Clock, wait_turn: Callable[[], None] | None, bench: ReviewPipeline, task_id: str
+) -> tuple[ReviewItem | None, HeldEvidence | None]:
+    """A thing as it is now, None where the API no longer knows it, and what there is to see.
+
+    The thing comes last, as it must be the freshest. Whoever asks may decide without evidence.
+    Raises `ApiError`.
+    """
+    if wait_turn is not None:
+        wait_turn()
+    try:
+        first = with_window(bench, bench.queue.look(task_id))
+        held = evidence_for(clock, bench, first, at_most=0.0)
+    except KeyRefused:
+        raise
+    except ApiError:
+        held = None
+    if wait_turn is not None:
+        wait_turn()
+    at = clock.monotonic()
+    try:
+        item = with_window(bench, bench.queue.look(task_id))
+    except NotFound:
+        return None, held
+    note_sights(bench, (item,), at)
+    return item, held
 
 
 def is_conclusive(bench: ReviewPipeline, item: ReviewItem, epoch: str | None) -> bool:

@@ -159,7 +159,8 @@ class Polling:
         return summary
 
     def _go_on(self, app: BotContext) -> PassSummary:
-        app.lead(None)
+        if app.lead is not None:
+            app.lead(None)
         app.ledger.probe()
         if app.contact.key_refused_since is not None:
             app.knock()

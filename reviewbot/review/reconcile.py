@@ -166,9 +166,10 @@ def _attributed(
             cause=note,
         )
         tell_silence(app.clock, app.notifier, ending)
-    if by != "ours":
+    asked = None if by == "ours" else asked_in(app.ledger, ending.task_id, ending.epoch)
+    if asked is not None:
         how = "silence paid it" if by == "silence" else f"it is {item.status} by {by}"
-        tell_over(app.ledger, app.notifier, ending.task_id, ending.epoch, how)
+        tell_over(app.notifier, asked, how)
     return ending
 
 

@@ -173,7 +173,8 @@ class Recovery:
         if own is not None and own.is_newest_of(self.logged):
             return self.app.clock.monotonic() - own.at >= patience.total_seconds()
         by_api = self.app.clock.now() - (self.logged.intended_at or decision.decided_at)
-        ahead = self.app.skew() or timedelta(0)
+        skew = self.app.skew
+        ahead = (None if skew is None else skew()) or timedelta(0)
         moved = ahead - timedelta(seconds=decision.clock_ahead or 0.0)
         # No API lies by hours: somebody has set this machine's clock, and what it says of the time
         # between is worth nothing. A write of a machine that was days ahead stayed open for days.

@@ -157,7 +157,8 @@ class _Review:
             except Halted as full:
                 return self._kept_back(judged, full)
         for _ in range(LOOKS):
-            self.app.wait_turn()
+            if self.app.wait_turn is not None:
+                self.app.wait_turn()
             if self._is_fresh(judged):
                 return self._act(judged)
             seen = judged.item

@@ -96,7 +96,7 @@ class Daemon:
         self.ended_by: ReviewbotError | None = None
         """What no later pass could mend."""
         self._pulse = pulse or Pulse(app, every)
-        self._brakes = app.brake = StopConditions(app, book)
+        self._brakes = app.guard.brake = StopConditions(app, book)
         self._poll = poll or Polling(min(every, STRETCH))
         self._goes_on = False
         self.next_poll_at = 0.0
@@ -186,7 +186,8 @@ class Daemon:
 
     def _leads(self) -> bool:
         try:
-            self._app.lead(None)
+            if self._app.lead is not None:
+                self._app.lead(None)
         except (LeaseLost, LedgerUnwritable):
             return False
         return True

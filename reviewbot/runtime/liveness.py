@@ -265,7 +265,7 @@ class Pulse:
     def _what_holds(self) -> str | None:
         """Why nothing at all is sent; None where something is, or would be."""
         app, now = self.app, self.app.clock.now()
-        holds = holds_on(app.ledger, now, app.guard.pause_file(), brake=app.brake())
+        holds = holds_on(app.ledger, now, app.guard.paused_by_file(), brake=app.guard.braked())
         self.paused = any(hold.by == "pause" for hold in holds)
         policies = [judge.policy.name for bench in app.benches for judge in bench.judges]
         if not nothing_is_sent(holds, policies, now):

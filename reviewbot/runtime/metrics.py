@@ -75,7 +75,7 @@ def _oldest(pulse: Pulse) -> float:
 
 
 def _skew(pulse: Pulse) -> float | None:
-    skew = pulse.app.skew()
+    skew = None if pulse.app.skew is None else pulse.app.skew()
     return None if skew is None else skew.total_seconds()
 
 
@@ -112,7 +112,11 @@ GAUGES = (
         lambda pulse: _since(pulse.meters.checkpoint_at),
     ),
     Gauge("breaker_open", "Breakers that stand open", lambda pulse: pulse.breakers_open),
-    Gauge("brake_on", "1 while nothing may be sent", lambda pulse: pulse.app.brake() is not None),
+    Gauge(
+        "brake_on",
+        "1 while nothing may be sent",
+        lambda pulse: pulse.app.guard.braked() is not None,
+    ),
     Gauge("paused", "1 while a person paused some or all actions", lambda pulse: pulse.paused),
     Gauge(
         "probation",

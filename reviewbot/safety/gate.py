@@ -47,8 +47,10 @@ def decide(
 
 def still(post: GuardPost, bench: ReviewPipeline, decision: Decision) -> None:
     """Raise Halted where something came up that keeps it back, right before it leaves."""
-    check(post, bench, decision, by_person=decision.decided_by is not None)
-    seal.check(post.ledger, decision)
+    by_person = decision.decided_by is not None
+    check(post, bench, decision, by_person=by_person)
+    if not by_person:
+        seal.check(post.ledger, decision)
 
 
 def check(
@@ -61,7 +63,7 @@ def check(
 ) -> None:
     """Raise Halted where something keeps this from being sent now; `fresh`: read the log again."""
     now = post.clock.now()
-    if (why := post.brake()) is not None:
+    if (why := post.guard.braked()) is not None:
         raise Halted(why, by="brake")
     if fresh:
         post.guard.refresh(post.ledger)
@@ -150,13 +152,6 @@ def full(guard: GuardState, bench: ReviewPipeline, decision: Decision, cap: CapR
         )
     )
     return halted
-
-
-def sent(guard: GuardState, decision: Decision, state: State) -> None:
-    """Take note of a write that left, for probation."""
-    trial = guard.trials.get(decision.policy)
-    if trial is not None and state in breaker.SENT and decision.decided_by is None:
-        trial.add(decision.action, decision.rule, decision.decided_at)
 
 
 def _count(post: GuardPost, policy: str, decision_id: str, rule: str, pays: bool) -> None:

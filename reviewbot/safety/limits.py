@@ -58,7 +58,7 @@ def judge_named(bench: ReviewPipeline, policy: str) -> Judge | None:
 def limits_met(guard: GuardState, bench: ReviewPipeline, decision: Decision) -> tuple[Limit, ...]:
     """The caps that a decision meets. Raises Halted where its amount is capped and unknown."""
     judge = judge_named(bench, decision.policy)
-    if judge is None or decision.decided_by is not None:
+    if judge is None:
         return ()
     return limits_for(judge.policy, decision, guard.wanting)
 

@@ -90,9 +90,7 @@ def cancelled_in(
 
 
 def check(ledger: Ledger, decision: Decision) -> None:
-    """Raise Halted where a person cancelled it; their own answers go."""
-    if decision.decided_by is not None:
-        return
+    """Raise Halted where a person cancelled what a rule decided."""
     at = (decision.review, decision.task_id, decision.epoch)
     if (halted := cancelled_in(ledger, *at, decision.rule)) is not None:
         raise halted

@@ -200,7 +200,7 @@ class StopConditions:
         return f"the log went back: {lost}"
 
     def _check_clock(self) -> None:
-        app, skew = self._app, self._app.skew()
+        app, skew = self._app, self._skew()
         if skew is None or abs(skew) <= NOTICEABLE:
             app.notifier.alarms.mended(
                 AlarmKind.CLOCK, "This machine's clock and the API's agree again."
@@ -218,8 +218,11 @@ class StopConditions:
             skew_seconds=round(skew.total_seconds()),
         )
 
+    def _skew(self) -> timedelta | None:
+        return None if self._app.skew is None else self._app.skew()
+
     def _clock_too_far(self) -> str | None:
-        skew = self._app.skew()
+        skew = self._skew()
         if skew is None or abs(skew).total_seconds() <= self._app.limits.clock_brake:
             return None
         return _off(skew)

@@ -60,7 +60,7 @@ def live_passes(
 def _passes(
     app: BotContext, line: Line, book: CheckpointFile, count: int, between: Callable[[int], None]
 ) -> int:
-    app.brake = brakes = StopConditions(app, book)
+    app.guard.brake = brakes = StopConditions(app, book)
     pulse = Pulse(app, 60.0)
     for number in range(count):
         error: ReviewbotError | None = None

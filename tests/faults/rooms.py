@@ -47,7 +47,7 @@ class Room:
         with house(
             world=self.world, transport=self.transport, ledger=self.ledger, policy=self.policy
         ) as there:
-            there.app.brake = brakes = StopConditions(there.app, book)
+            there.app.guard.brake = brakes = StopConditions(there.app, book)
             brakes.check()
             failed = sum(there.poll(QUARANTINE if n else 0) is None for n in range(passes))
             found = violations(self.world, there.app.ledger)

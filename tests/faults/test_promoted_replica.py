@@ -35,7 +35,7 @@ def test_a_replica_without_the_newest_intents_sends_nothing_again(
     with house(
         world=world, transport=transport, ledger=own_server.new_database(), policy=DECIDES_ALL
     ) as there:
-        there.app.brake = brakes = StopConditions(there.app, None)
+        there.app.guard.brake = brakes = StopConditions(there.app, None)
         brakes.check()
         faults.add(Storm(fault="5xx json", operation="list_verifications", end=world.now + 60))
         _pass(there)  # all is seen, and nothing decided, when the replica falls behind

@@ -355,13 +355,13 @@ def test_what_it_rests_on_must_be_at_hand(
 def test_a_halt_before_the_intent_leaves_no_trace() -> None:
     """And what was sent counts for probation."""
     app = a_bot()
-    app.brake = lambda: "a brake"
+    app.guard.brake = lambda: "a brake"
     decision = a_due(app)
     with pytest.raises(Halted):
         performed(app, decision)
     assert list(app.ledger.decisions()) == []
 
-    app.brake = lambda: None
+    app.guard.brake = lambda: None
     trial = Trial(
         PolicyChange(revision="r", since=START, rules=("the rule",)), frozenset({"the rule"})
     )

@@ -127,7 +127,7 @@ def test_what_a_person_sends_while_it_is_judged_is_acted_on_before() -> None:
     world, judge = World(), always(APPROVE)
     world.add(an_item())
     app = an_app(world, judge)
-    app.brake = lambda: "a look"
+    app.guard.brake = lambda: "a look"
     poll_once(app)
     (held,) = app.ledger.decisions()
 
@@ -136,7 +136,7 @@ def test_what_a_person_sends_while_it_is_judged_is_acted_on_before() -> None:
         return APPROVE
 
     app.benches[0].judges = (FakeJudge(meanwhile),)  # type: ignore[assignment]
-    app.brake = lambda: "another look"
+    app.guard.brake = lambda: "another look"
 
     assert poll_once(app).outcomes == {"acted on before": 1}
     assert outcomes(app) == {TASK: "intent"}

@@ -464,7 +464,7 @@ def test_a_question_about_what_cannot_be_sent_is_asked_anew_once_it_can() -> Non
 def test_what_is_kept_back_is_held_by_its_reason() -> None:
     """A brake keeps it: the rule stays, and the guard notes nothing without a subject."""
     app = a_bot()
-    app.brake = lambda: "the brake is on"
+    app.guard.brake = lambda: "the brake is on"
 
     one = reviewed(app)
 
@@ -481,7 +481,7 @@ def test_a_brake_within_the_last_moment_voids_the_intent() -> None:
     """It was asked before the intent, and once more before the request."""
     app = a_bot()
     answers = iter([None, None, "too late"])
-    app.brake = lambda: next(answers)
+    app.guard.brake = lambda: next(answers)
 
     one = reviewed(app)
 
@@ -521,7 +521,7 @@ def test_judged_says_what_it_was_judged_by() -> None:
 def test_a_halt_names_what_it_is() -> None:
     """A brake is its own word, beside those that a person or a policy sets."""
     app = a_bot()
-    app.brake = lambda: "the brake is on"
+    app.guard.brake = lambda: "the brake is on"
     judged = Judging(
         app.clock, app.contact, app.events, app.limits, app.benches[0], known_of(app)
     ).look(ITEM)

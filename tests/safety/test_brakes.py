@@ -41,7 +41,7 @@ def braked(world: World, book: CheckpointFile | None) -> tuple[BotContext, StopC
     """A bot on a new log with its brakes."""
     app = an_app(world, always(APPROVE))
     brakes = StopConditions(app, book)
-    app.brake = brakes
+    app.guard.brake = brakes
     return app, brakes
 
 
@@ -278,7 +278,7 @@ def test_a_log_that_forgot_our_write_sends_nothing_until_a_person_accepts(
     accept(ledger, book, why="an older word", who="ann", at=START)
     clock = HandClock()
     app = an_app(world, always(APPROVE), ledger=ledger, clock=clock)
-    app.brake = brakes = StopConditions(app, book)
+    app.guard.brake = brakes = StopConditions(app, book)
     brakes.check()
     world.trouble["perform"] = [ServerFault("no answer", status=500)]
     poll_once(app)
@@ -318,7 +318,7 @@ def test_what_vanished_from_amidst_the_log_is_not_sent_again(
     ledger = open_ledger(url, lock=True)
     clock = HandClock()
     app = an_app(world, always(APPROVE), ledger=ledger, clock=clock)
-    app.brake = brakes = StopConditions(app, book)
+    app.guard.brake = brakes = StopConditions(app, book)
     world.trouble["perform"] = [ServerFault("no answer", status=500)]
     poll_once(app)
     (lost,) = ledger.open_intents()

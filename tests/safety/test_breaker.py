@@ -255,7 +255,7 @@ def test_a_breaker_that_a_person_closed_opens_again() -> None:
 def test_a_dry_run_is_not_stopped() -> None:
     """It sends nothing."""
     app = a_bot()
-    app.mode = Mode.DRY_RUN
+    app.guard_post = app.guard_post._replace(mode=Mode.DRY_RUN)
     open_breaker(app.guard_post, "comments", "drift", "a sign")
     assert app.ledger.notes("breaker") == []
     assert said(app).events == []

@@ -18,6 +18,7 @@ from reviewbot.domain.errors import CapReached, Halted, LedgerUnwritable
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.facts import NO_FLEET, NO_HISTORY, Fleet
 from reviewbot.ports.ledger import Logged, Memory
+from reviewbot.review.execute import count_for_probation
 from reviewbot.review.judge import Judging
 from reviewbot.safety import breaker, gate, limits, pauses
 from tests.builders import CONFIRMED, an_item
@@ -72,12 +73,12 @@ def test_each_guard_is_asked_in_its_order() -> None:
     app = room.app
     app.guard.fleet = FLEET
     a_trial(room, "pay")
-    app.brake = lambda: "a brake"
+    app.guard.brake = lambda: "a brake"
     pauses.pause(room.ledger, "all", reason="x", who="ana", until=None, now=START)
     breaker.open_breaker(app.guard_post, "guarded", "drift", "a sign")
     found = []
     for mend in (
-        lambda: setattr(app, "brake", lambda: None),
+        lambda: setattr(app.guard, "brake", None),
         lambda: pauses.resume(room.ledger, "all", reason="x", who="ana", now=START),
         lambda: breaker.close(room.ledger, reason="x", who="ana", now=START),
         lambda: setattr(app.guard, "fleet", Fleet(open_tasks=0)),
@@ -299,7 +300,7 @@ def test_a_limit_that_was_full_for_the_less_urgent_is_tried(minutes: int, kept: 
 
 
 def test_a_decision_meets_the_caps_of_its_policy() -> None:
-    """A person's meets none, nor does that of a policy that does not run; room is kept for others."""
+    """That of a policy that does not run meets none; room is kept for others."""
     room = a_room(a_policy(PAY, CAPPED))
     at = START + timedelta(hours=2)
     room.app.guard.wanting.append(
@@ -311,7 +312,6 @@ def test_a_decision_meets_the_caps_of_its_policy() -> None:
 
     assert (limit.name, limit.at_most) == ("approvals: at most 1 per day", 1)
     assert [(need.at, need.amount_micros) for need in limit.keep] == [(at, 5)]
-    assert limits.limits_met(room.app.guard, room.bench, replace(decision, decided_by="ana")) == ()
     assert limits.limits_met(room.app.guard, room.bench, replace(decision, policy="another")) == ()
 
 
@@ -484,7 +484,7 @@ def test_nothing_is_noted_where_nothing_could_be_sent(what: str) -> None:
     """Without a policy, a verdict, a desk or a cap."""
     room = a_room(a_policy(PAY, "" if what == "no caps" else CAPPED))
     if what == "dry run":
-        room.app.mode = Mode.DRY_RUN
+        room.app.guard_post = room.app.guard_post._replace(mode=Mode.DRY_RUN)
     room.app.guard.watches["guarded"] = guard_state.ApprovalWatch(revision="r", share=None)
     verdict = None if what == "no verdict" else a_verdict(room, Action.ESCALATE)
     one = Reviewed(item=ITEM, outcome=State.HELD, verdict=verdict)
@@ -566,9 +566,9 @@ def test_probation_counts_what_left(
     trial = Trial(PolicyChange(revision="r", since=START, rules=("pay",)), frozenset({"pay"}))
     room.app.guard.trials["guarded"] = trial
     about = {"policy": "guarded", "rule": "pay", "decided_by": by_person, "decided_at": START}
-    gate.sent(room.app.guard, a_decision(action, **about), state)
-    gate.sent(room.app.guard, a_decision(action, **about | {"policy": "another"}), state)
-    gate.sent(room.app.guard, a_decision(action, **about | {"rule": "another"}), state)
+    count_for_probation(room.app.guard, a_decision(action, **about), state)
+    count_for_probation(room.app.guard, a_decision(action, **about | {"policy": "another"}), state)
+    count_for_probation(room.app.guard, a_decision(action, **about | {"rule": "another"}), state)
     assert list(trial.sent) == [START] * counted
 
 

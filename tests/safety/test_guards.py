@@ -15,6 +15,7 @@ from reviewbot.alarms.exposure import Exposure, at_stake
 from reviewbot.core import guard_state
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import ReviewPipeline
+from reviewbot.core.questions import open_questions
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import Halted, InvalidStatus, LedgerUnwritable, NoAnswer
 from reviewbot.domain.fault_point import POINTS, on_fault_point
@@ -23,6 +24,7 @@ from reviewbot.foresight.gather import Bot, outlook_of
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
+from reviewbot.review.answer import PersonAnswer, answer
 from reviewbot.review.execute import perform
 from reviewbot.review.poll import poll_once
 from reviewbot.safety import breaker, gate, pauses, probation, rollout
@@ -139,6 +141,17 @@ def test_a_cap_lets_so_many_through_and_no_more(
     assert {one.action is Action.ESCALATE for one in held} == {over == "escalate"}
     assert {one.rule for one in held} == {"pay" if rules is PAY else "back"}
     assert len(summary.undecided) == 8 - left
+
+
+def test_a_full_cap_asks_a_person_whose_answer_goes_all_the_same() -> None:
+    """The caps guard against what nobody looked at."""
+    rails = "guardrails:\n  approvals: at most 1 per day\n  when over: escalate\n"
+    room = a_room(a_policy(PAY, rails), count=2)
+    poll_once(room.app)
+    (asked,) = open_questions(room.ledger, room.clock.now())
+
+    assert answer(room.app, asked, PersonAnswer(action=Action.APPROVE, who="ana")).done
+    assert room.sent() == 2
 
 
 def test_what_was_held_goes_when_there_is_room_again() -> None:

@@ -138,7 +138,8 @@ def test_a_revision_is_held_against_itself() -> None:
 def test_a_dry_run_recalls_nothing() -> None:
     """Nothing is sent, so nothing is to be stopped."""
     room = a_room(a_policy(BLIND))
-    room.app.mode, room.app.guard.mixes = Mode.DRY_RUN, {}
+    room.app.guard_post = room.app.guard_post._replace(mode=Mode.DRY_RUN)
+    room.app.guard.mixes = {}
     adopt(room.app, [a_policy(BLIND)])
     assert room.app.guard.mixes == {}
 

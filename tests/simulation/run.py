@@ -126,10 +126,10 @@ class Passes:
     def __call__(self, app: BotContext) -> PassSummary:
         """Make a stretch; write into the history what came of the pass that it ends."""
         run = self._run
-        if not isinstance(app.brake, NotedBrake):
-            app.brake = NotedBrake(app.brake)
+        if not isinstance(app.guard.brake, NotedBrake):
+            app.guard.brake = NotedBrake(app.guard.brake)
         if not self._goes_on:
-            app.brake.was_on = False
+            app.guard.brake.was_on = False
             self._began, self._before = run.clock.time, run.trouble()
             run.faults.spoiled.clear()
             run.figures.passes += 1
@@ -156,7 +156,7 @@ class Passes:
                         began=self._began,
                         stopped=stopped,
                         error=error,
-                        braked=app.brake() is not None or app.brake.was_on,
+                        braked=app.guard.braked() is not None or app.guard.brake.was_on,
                         faults=faults - self._before[0],
                         lists=lists - self._before[1],
                         spoiled=tuple(sorted(run.faults.spoiled)),
@@ -540,7 +540,7 @@ class Run:
     def read_screens(self, app: BotContext) -> None:
         """Somebody reads what the screens say of what is about to end."""
         word = "all" if self.pause_file.exists() else None
-        bot = Bot(every=EVERY, file=word, brake=app.brake())
+        bot = Bot(every=EVERY, file=word, brake=app.guard.braked())
         judges = [judge for bench in app.benches for judge in bench.judges]
         self.history += self._reader.read(app.ledger, app.clock.now(), bot, judges)
 
