@@ -226,6 +226,7 @@ class AlarmDispatcher:
         self._clock = clock
         self._events = events
         self._routes = routes or Routes()
+        self._updates = self._routes.update
         self._post = post or NoPost()
         self._dry_run, self._key, self._owner = dry_run, key, owner
         self._console = console
@@ -245,7 +246,7 @@ class AlarmDispatcher:
         """Take an alarm, unless the same was told lately."""
         if alarm.kind is AlarmKind.CHECKPOINT and not any(map(self._routes.stands_for, alarm.to)):
             return False
-        if alarm.kind is AlarmKind.QUESTION and alarm.mended and not self._routes.update:
+        if alarm.kind is AlarmKind.QUESTION and alarm.mended and not self._updates:
             return False
         if alarm.again != EACH_TIME and not self._told.is_news(alarm):
             return False

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reviewbot.core.log_text import named
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.questions import seen_of
-from reviewbot.domain.alarm import EACH_TIME, HOUR, Alarm, AlarmKind
+from reviewbot.domain.alarm import EACH_TIME, HOUR, Alarm, AlarmKind, round_name
 from reviewbot.domain.decision import Decision, State
 from reviewbot.domain.errors import ReviewbotError
-from reviewbot.domain.review import ReviewItem, ReviewKind, noun_of
+from reviewbot.domain.review import ReviewItem, ReviewKind, named, noun_of
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.ports.ledger import Ending, Ledger
 from reviewbot.ports.queue import Clock, Listing, Receipt, UnreadRow
@@ -206,8 +205,3 @@ def tell_new_value(notifier: Notifier, review: str, what: str) -> bool:
 
 def _about(decision: Decision) -> str:
     return named(decision.review, decision.task_id, decision.amount_micros)
-
-
-def round_name(task_id: str, epoch: str | None) -> str:
-    """The subject of an alarm about one round."""
-    return f"{task_id}@{epoch}"

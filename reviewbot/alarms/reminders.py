@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from reviewbot.alarms.notices import round_name, tell_silences_again
+from reviewbot.alarms.notices import tell_silences_again
 from reviewbot.alarms.standing import otherwise, standing
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import (
@@ -28,7 +28,7 @@ from reviewbot.core.pipeline import (
     Undecided,
     deadline_of,
 )
-from reviewbot.domain.alarm import HOUR, AlarmKind, Urgency
+from reviewbot.domain.alarm import HOUR, AlarmKind, Urgency, round_name
 from reviewbot.domain.decision import DEADLINE, DONE, Action, State
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.review import ReviewItem

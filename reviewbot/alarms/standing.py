@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reviewbot.core.log_text import named
 from reviewbot.core.pipeline import NOT_REVIEWED, ReviewOutcome, Undecided
 from reviewbot.domain.decision import DEADLINE, Action
+from reviewbot.domain.review import named
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.foresight.future import Future
 

@@ -19,7 +19,6 @@ from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.core.questions import Round, open_rounds
 from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.core.remote_state import waits
-from reviewbot.core.rounds import memories_of
 from reviewbot.domain.account import (
     ACCOUNT_STATUSES,
     ACCOUNT_WAITING_STATUS,
@@ -37,7 +36,7 @@ from reviewbot.presentation.format import counted, due, table
 from reviewbot.presentation.stories import feedback_lines, side_by_side
 from reviewbot.presentation.style import styled
 from reviewbot.presentation.zones import zones_of
-from reviewbot.review.fetch import look_at_all, with_window
+from reviewbot.review.fetch import look_at_all, memories_of, with_window
 from reviewbot.runtime.bootstrap import build, reading
 from reviewbot.tokportal.accounts import rounds
 from reviewbot.tokportal.pagination import read_all

@@ -18,6 +18,7 @@ from reviewbot.domain.decision import Action, Decision, State
 from reviewbot.domain.order import folded
 from reviewbot.domain.review import ReviewItem, ReviewKind, Subject
 from reviewbot.domain.task import WAITING_STATUS, CommentTask
+from reviewbot.domain.text import safe_line
 from reviewbot.ports.ledger import Logged
 
 
@@ -96,6 +97,37 @@ WORDS: dict[ReviewKind, Words] = {
 def waits(item: ReviewItem) -> bool:
     """Whether it waits for our decision."""
     return item.status in WORDS[item.review].waiting
+
+
+def elsewhere(review: ReviewKind, status: str | None) -> str | None:
+    """Say which other status it is in; None where it waits, or where that is not known."""
+    if status is None or status in WORDS[review].waiting:
+        return None
+    return f"its status is {safe_line(status, 60)!r}"
+
+
+def cannot_send(item: ReviewItem) -> str | None:
+    """Why nothing can be sent for this thing; None when it can."""
+    return unsendable(item.review, item.status, item.epoch, item.deadline_at)
+
+
+def unsendable(
+    review: ReviewKind, status: str | None, epoch: str | None, deadline_at: datetime | None
+) -> str | None:
+    """Why nothing can be sent for what the API says so much of; None when it can."""
+    missing = [
+        name
+        for name, value in (
+            ("status", status),
+            ("start of its round", epoch),
+            ("deadline", deadline_at),
+        )
+        if value is None
+    ]
+    if missing:
+        return f"the API did not say its {' and '.join(missing)}, so nothing can be sent"
+    found = elsewhere(review, status)
+    return None if found is None else f"{found}, so nothing can be sent"
 
 
 def lacks_its_end(item: ReviewItem) -> bool:

@@ -7,11 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from reviewbot.core.remote_state import WORDS
+from reviewbot.core.remote_state import elsewhere
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.errors import Halted
-from reviewbot.domain.review import ReviewItem, ReviewKind
-from reviewbot.domain.text import safe_line
+from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts
@@ -20,13 +19,8 @@ NO_TRACE = b"null"
 """The trace of what no policy decided."""
 
 
-def no_trace() -> bytes:
-    """There is none."""
-    return NO_TRACE
-
-
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done, and why. `trace` writes the trace of every rule tried as JSON, on demand."""
+    """What is to be done, and why."""
 
     action: Action
     rule: str
@@ -46,7 +40,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the policy itself failed, so that nothing can be said."""
     policy: str = ""
     revision: str = ""
-    trace: Callable[[], bytes] = no_trace
+    trace: Callable[[], bytes] | None = None
+    """Writes the trace of every rule tried as JSON, on demand; None where no policy decided."""
 
     @property
     def due(self) -> bool:
@@ -149,34 +144,3 @@ def not_waiting(item: ReviewItem, judge: Judge) -> Verdict:
         policy=judge.policy.name,
         revision=judge.policy.revision,
     )
-
-
-def elsewhere(review: ReviewKind, status: str | None) -> str | None:
-    """Say which other status it is in; None where it waits, or where that is not known."""
-    if status is None or status in WORDS[review].waiting:
-        return None
-    return f"its status is {safe_line(status, 60)!r}"
-
-
-def cannot_send(item: ReviewItem) -> str | None:
-    """Why nothing can be sent for this thing; None when it can."""
-    return unsendable(item.review, item.status, item.epoch, item.deadline_at)
-
-
-def unsendable(
-    review: ReviewKind, status: str | None, epoch: str | None, deadline_at: datetime | None
-) -> str | None:
-    """Why nothing can be sent for what the API says so much of; None when it can."""
-    missing = [
-        name
-        for name, value in (
-            ("status", status),
-            ("start of its round", epoch),
-            ("deadline", deadline_at),
-        )
-        if value is None
-    ]
-    if missing:
-        return f"the API did not say its {' and '.join(missing)}, so nothing can be sent"
-    found = elsewhere(review, status)
-    return None if found is None else f"{found}, so nothing can be sent"

@@ -176,3 +176,8 @@ class WeeklyHour(msgspec.Struct, frozen=True, kw_only=True):
         if found > here:
             found = datetime.combine(day - timedelta(days=7), at, here.tzinfo)
         return found.astimezone(UTC)
+
+
+def round_name(task_id: str, epoch: str | None) -> str:
+    """The subject of an alarm about one round."""
+    return f"{task_id}@{epoch}"

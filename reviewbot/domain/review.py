@@ -43,6 +43,15 @@ def things(count: int, accounts: int = 0) -> str:
     return " and ".join(parts)
 
 
+_THINGS = {"comments": "Task", "accounts": "Account"}
+
+
+def named(review: str, task_id: str, amount_micros: int | None) -> str:
+    """The thing of a round, short: `Task 0d8b5a3e (0.24 USD)`."""
+    name = f"{_THINGS.get(review, review)} {task_id[:8]}"
+    return name if amount_micros is None else f"{name} ({amount_micros / 1e6:.2f} USD)"
+
+
 class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
     """One comment task or account that waits for our decision, as last seen.
 

@@ -13,7 +13,7 @@ from reviewbot.core.checks import tries_on
 from reviewbot.core.pipeline import deadline_of
 from reviewbot.core.questions import Round, open_rounds
 from reviewbot.core.recorded_facts import Revisions, facts_from_json
-from reviewbot.core.verdict import unsendable
+from reviewbot.core.remote_state import unsendable
 from reviewbot.domain.decision import ACTIONS_OF, OPEN, Mode
 from reviewbot.domain.errors import LedgerError
 from reviewbot.foresight.ahead import futures

@@ -9,8 +9,8 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,7 +22,7 @@ from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events, HeldEvidence, ReviewPipeline
 from reviewbot.core.questions import Round, answered_in, asked_in, refuse_if_held
 from reviewbot.core.recorded_facts import Revisions, zone_of
-from reviewbot.core.verdict import Verdict, cannot_send
+from reviewbot.core.verdict import Verdict
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import (
     ACTIONS_OF,
@@ -35,7 +35,7 @@ from reviewbot.domain.decision import (
     Mode,
     State,
 )
-from reviewbot.domain.errors import UsageError
+from reviewbot.domain.errors import Halted, UsageError
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.policy.catalog import CATALOGUE
@@ -43,12 +43,12 @@ from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.engine.conditions import Conditions
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import LONGEST, Text, Variants, may_be_sent
-from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, Facts, build_facts
 from reviewbot.policy.model import Policy, ReasonText, Rule
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import decide, perform
-from reviewbot.review.fetch import fetch_now, judge_for, with_memories
+from reviewbot.review.fetch import accounts_known, fetch_now, judge_for, memories_of
 from reviewbot.review.recover import Recovery
 from reviewbot.safety import gate, limits
 
@@ -108,11 +108,16 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
             return AnswerResult(sentence=who_was_first(app.ledger, first))
         if bench.desk is not None:
             Recovery(app, bench, first).call_open()
-    judge = _judge(app.ledger, bench, chosen)
-    if judge is not None:
-        limits.check_people(judge, reply.action, app.clock.now())
-    if chosen.latest is not None and not reply.take_over:
-        refuse_if_held(app.ledger, chosen.decision.id, reply.who, app.clock.now())
+    judge = None
+    if chosen.latest is not None:
+        # The policy that runs by the name of the one that asked; where none does, as it was then.
+        asked, now = chosen.decision, app.clock.now()
+        running = (judge for judge in bench.judges if judge.policy.name == asked.policy)
+        judge = next(running, None) or Revisions(app.ledger).judge(asked.revision)
+        if judge is not None:
+            limits.check_people(judge, reply.action, now)
+        if not reply.take_over:
+            refuse_if_held(app.ledger, asked.id, reply.who, now)
     bench.first_seen[(sighting.task_id, sighting.epoch)] = sighting.first_seen_at
     item, held = fetch_now(app.clock, app.wait_turn, bench, sighting.task_id)
     late = None if item is None else _overtaken(app.ledger, app.clock, app.notifier, item, chosen)
@@ -120,67 +125,18 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
         # Somebody may have answered through the same log since it was asked above.
         late = _answered_before(app.ledger, chosen) or late
         return AnswerResult(sentence=late or "it is gone: the API no longer knows it")
+    memory = memories_of(app.ledger, bench.review, [item])[item.id]
     judge = judge or judge_for(item, bench.judges)
-    facts = _facts(app.ledger, app.clock, app.events, bench, item, held, judge)
-    decision = _decision(
-        app.mode, app.skew, item, facts, held, chosen, checked(reply, facts, chosen)
-    )
-    _refuse_forbidden(app.events, app.notifier, judge, facts, decision)
-    if bench.desk is None:
-        return AnswerResult(sentence="dry run: nothing was sent", decision=decision)
-    return _perform(app, bench, chosen, decision, facts, judge)
-
-
-def _facts(
-    ledger: Ledger,
-    clock: Clock,
-    events: Events,
-    bench: ReviewPipeline,
-    item: ReviewItem,
-    held: HeldEvidence | None,
-    judge: Judge | None,
-) -> Facts:
-    """What is known of this one task; of all others together nothing is asked for it."""
     judges = () if judge is None else (judge,)
-    ((_, known),) = with_memories(ledger, clock, events, bench, [item], judges)
-    return build_facts(
+    accounts = accounts_known(app.ledger, app.clock, app.events, bench, [item], judges)
+    facts = build_facts(  # of all others together nothing is asked for one
         item,
-        now=clock.now(),
+        now=app.clock.now(),
         evidence=None if held is None else held.evidence,
-        past=known.memory.history,
-        account=known.account,
+        past=memory.history,
+        account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
     )
-
-
-def _refuse_forbidden(
-    events: Events, notifier: Notifier, judge: Judge | None, facts: Facts, decision: Decision
-) -> None:
-    """Refuse what a statement forbids, and let others know that it was tried. Raises Halted."""
-    halted = gate.forbids(judge, facts, decision, by_person=True)
-    if halted is None:
-        return
-    events(
-        "answer forbidden",
-        level="warning",
-        review=decision.review,
-        task_id=decision.task_id,
-        epoch=decision.epoch,
-        action=decision.action.value,
-        decided_by=decision.decided_by,
-        statement=halted.subject,
-    )
-    if decision.mode is Mode.LIVE:
-        tell_forbidden(notifier, decision, str(halted))
-    raise halted
-
-
-def _judge(ledger: Ledger, bench: ReviewPipeline, chosen: Round) -> Judge | None:
-    """The policy that runs by the name of the one that asked; where none does, as it was then."""
-    if chosen.latest is None:
-        return None
-    asked = chosen.latest.decision
-    running = (judge for judge in bench.judges if judge.policy.name == asked.policy)
-    return next(running, None) or Revisions(ledger).judge(asked.revision)
+    return _carry_out(app, bench, chosen, checked(reply, facts, chosen), item, held, facts, judge)
 
 
 def how_it_ended(ledger: Ledger, beginning: str, since: datetime) -> str | None:
@@ -241,28 +197,6 @@ def _check_fields(fields: dict[str, str]) -> None:
             raise UsageError(f"the text for {name} has {len(words)} characters, 1 to {LONGEST} fit")
 
 
-def _decision(
-    mode: Mode,
-    skew: Callable[[], timedelta | None] | None,
-    item: ReviewItem,
-    facts: Facts,
-    held: HeldEvidence | None,
-    chosen: Round,
-    reply: PersonAnswer,
-) -> Decision:
-    """The person's decision, under the rule that asked and the revision it belongs to."""
-    asked = chosen.latest.decision if chosen.latest is not None else None
-    verdict = Verdict(
-        action=reply.action,
-        rule=NO_RULE if asked is None else asked.rule,
-        reason=reply.text,
-        fields=reply.fields,
-        policy="" if asked is None else asked.policy,
-        revision="" if asked is None else asked.revision,
-    )
-    return decide(mode, skew, item, facts, verdict, held, decided_by=reply.who)
-
-
 def _overtaken(
     ledger: Ledger, clock: Clock, notifier: Notifier, item: ReviewItem, chosen: Round
 ) -> str | None:
@@ -273,7 +207,7 @@ def _overtaken(
             deadline = None if item.deadline_is_estimate else item.deadline_at
             if deadline is not None and now >= deadline:
                 return f"its time ran out at {format_moment(deadline, _zone(ledger, notifier, chosen))}; silence pays it now"
-            return cannot_send(item)
+            return remote_state.cannot_send(item)
         case remote_state.RoundState.PAID:
             return _paid(item, chosen, _zone(ledger, notifier, chosen))
         case remote_state.RoundState.SENT_BACK:
@@ -331,15 +265,37 @@ _STANDS = {
 }
 
 
-def _perform(
+def _carry_out(
     app: BotContext,
     bench: ReviewPipeline,
     chosen: Round,
-    decision: Decision,
+    reply: PersonAnswer,
+    item: ReviewItem,
+    held: HeldEvidence | None,
     facts: Facts,
     judge: Judge | None,
 ) -> AnswerResult:
-    state = perform(app, bench, decision, facts, judge)
+    """The person's decision, under the rule that asked and the revision it belongs to."""
+    asked = chosen.latest.decision if chosen.latest is not None else None
+    verdict = Verdict(
+        action=reply.action,
+        rule=NO_RULE if asked is None else asked.rule,
+        reason=reply.text,
+        fields=reply.fields,
+        policy="" if asked is None else asked.policy,
+        revision="" if asked is None else asked.revision,
+    )
+    decision = decide(app.mode, app.skew, item, facts, verdict, held, decided_by=reply.who)
+    try:
+        if bench.desk is None:
+            if (halted := gate.forbids(judge, facts, decision, by_person=True)) is not None:
+                raise halted
+            return AnswerResult(sentence="dry run: nothing was sent", decision=decision)
+        state = perform(app, bench, decision, facts, judge)
+    except Halted as halted:
+        if halted.by == "statement":
+            _say_forbidden(app.events, app.notifier, decision, halted)
+        raise
     if state is None:
         late = _answered_before(app.ledger, chosen)
         return AnswerResult(sentence=late or "somebody else was first")
@@ -359,6 +315,22 @@ def _perform(
     return AnswerResult(
         sentence=_SAID.get(state, "{note}").format(note=note), decision=decision, state=state
     )
+
+
+def _say_forbidden(events: Events, notifier: Notifier, decision: Decision, halted: Halted) -> None:
+    """Let others know that somebody tried what a statement forbids."""
+    events(
+        "answer forbidden",
+        level="warning",
+        review=decision.review,
+        task_id=decision.task_id,
+        epoch=decision.epoch,
+        action=decision.action.value,
+        decided_by=decision.decided_by,
+        statement=halted.subject,
+    )
+    if decision.mode is Mode.LIVE:
+        tell_forbidden(notifier, decision, str(halted))
 
 
 _SAID = {

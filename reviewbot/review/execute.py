@@ -25,7 +25,7 @@ from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline, Sight
 from reviewbot.core.questions import asked_in
 from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.core.refusals import Says
-from reviewbot.core.verdict import Verdict
+from reviewbot.core.verdict import NO_TRACE, Verdict
 from reviewbot.domain.decision import DONE, Decision, Mode, State, decision_id
 from reviewbot.domain.errors import (
     AlreadyIntended,
@@ -332,7 +332,7 @@ def decide(
         account_id=item.account_id,
         amount_micros=item.amount_micros,
         evidence_hash=None if held is None else hashlib.sha256(_encode(held.evidence)).hexdigest(),
-        trace=verdict.trace(),
+        trace=NO_TRACE if verdict.trace is None else verdict.trace(),
         facts=facts_to_json(facts),
         decided_by=decided_by,
         clock_ahead=clock_ahead,

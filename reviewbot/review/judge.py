@@ -18,14 +18,13 @@ from reviewbot.core.pipeline import (
     ReviewPipeline,
 )
 from reviewbot.core.refusals import LONGEST_PAUSE
+from reviewbot.core.remote_state import elsewhere
 from reviewbot.core.verdict import (
     UNCOVERED,
     Verdict,
-    elsewhere,
     failed,
     in_its_place,
     no_evidence,
-    no_trace,
     not_waiting,
     trace_of,
     verdict_of,
@@ -158,7 +157,7 @@ class Judging:
             known.facts(judged.item, self.clock.now(), held.evidence), now=judged.facts.now
         )
         verdict = judged.verdict
-        if judge is not None and verdict.trace is not no_trace:
+        if judge is not None and verdict.trace is not None:
             verdict = msgspec.structs.replace(verdict, trace=lambda: trace_of(judge, facts))
         return Judged(item=judged.item, facts=facts, verdict=verdict, evidence=held)
 

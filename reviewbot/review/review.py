@@ -29,7 +29,8 @@ from reviewbot.core.pipeline import (
     ReviewOutcome,
     ReviewPipeline,
 )
-from reviewbot.core.verdict import cannot_send, kept_back, no_trace
+from reviewbot.core.remote_state import cannot_send
+from reviewbot.core.verdict import kept_back
 from reviewbot.domain.decision import OPEN, Action, Decision, Mode, State
 from reviewbot.domain.errors import (
     AlreadyIntended,
@@ -297,7 +298,7 @@ class _Review:
             verdict = kept_back(verdict, halted)
         if (why := cannot_send(item)) is not None:
             # Said whatever is decided: a look ahead goes by this line until there is another.
-            verdict = replace(verdict, reason=why, trace=no_trace)
+            verdict = replace(verdict, reason=why, trace=None)
             if verdict.action.writes:
                 verdict = replace(verdict, action=Action.ESCALATE, until=None)
         state = State.DRY_RUN if self.app.mode is Mode.DRY_RUN else State.HELD

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from reviewbot.core.remote_state import cannot_send
 from reviewbot.core.verdict import (
     UNCOVERED,
     Verdict,
-    cannot_send,
     failed,
     in_its_place,
     kept_back,
     no_evidence,
-    no_trace,
     verdict_of,
 )
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
@@ -51,7 +50,7 @@ BACK = Verdict(
 def test_an_answer_is_taken_over_whole() -> None:
     """Beside it the policy and its revision; nothing keeps it back yet."""
     verdict = verdict_of(always(WHOLE), facts_at(), WHOLE)  # type: ignore[arg-type]
-    assert replace(verdict, trace=no_trace) == Verdict(
+    assert replace(verdict, trace=None) == Verdict(
         action=Action.REQUEST_CORRECTIONS,
         rule="fix",
         reason="Please mend it.",
@@ -63,8 +62,9 @@ def test_an_answer_is_taken_over_whole() -> None:
         shadow=(("strict", Action.ESCALATE),),
         policy="fake",
         revision="f" * 64,
-        trace=no_trace,
+        trace=None,
     )
+    assert verdict.trace is not None
     assert verdict.trace() == b"null"
 
 
@@ -79,6 +79,7 @@ def test_the_trace_is_written_on_demand() -> None:
     verdict = verdict_of(judge, facts, judge.judge(facts))
     trace = judge.judge(facts, trace=True).trace
     assert trace is not None
+    assert verdict.trace is not None
     assert verdict.trace() == judge.trace_json(trace)
 
 
@@ -124,7 +125,7 @@ def test_what_no_policy_decides_asks_a_person() -> None:
         policy="fake",
         revision="f" * 64,
     )
-    assert UNCOVERED.trace() == b"null"
+    assert UNCOVERED.trace is None
 
 
 def test_what_is_kept_back_is_held_as_it_is() -> None:

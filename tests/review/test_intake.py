@@ -10,14 +10,13 @@ from msgspec.structs import replace
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import REVIEW_WINDOW, Background, CheckerTry, HeldEvidence, Sight
-from reviewbot.core.rounds import NEW
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import in_memory, open_ledger
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
 from reviewbot.ports.queue import Listing, UnreadRow
-from reviewbot.review.fetch import judge_for, look_at_all, with_memories
+from reviewbot.review.fetch import NEW, judge_for, look_at_all, with_memories
 from tests.builders import CONFIRMED, an_account_item, an_item
 from tests.fakes import (
     APPROVE,

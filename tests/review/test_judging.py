@@ -251,6 +251,7 @@ def test_on_the_last_call_the_deadline_decides_without_evidence(error: ApiError)
     assert (found.verdict.action, found.verdict.rule) == (Action.APPROVE, DEADLINE)
     assert (found.item, found.evidence, found.facts.attempts) == (LATE, None, None)
     assert found.verdict.reason == "In time."
+    assert found.verdict.trace is not None
     assert found.verdict.trace() == b"null"
 
 

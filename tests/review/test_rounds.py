@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from reviewbot.core.rounds import NEW, in_round, memories_of
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.task import Timeline
 from reviewbot.domain.text import iso
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.facts import NO_HISTORY, Facts, History, attempts_of_round
 from reviewbot.ports.ledger import Ending, Memory, SeenRound
+from reviewbot.review.fetch import NEW, in_round, memories_of
 from reviewbot.review.poll import poll_once
 from tests.builders import CONFIRMED, an_account_item, an_attempt, an_item
 from tests.fakes import APPROVE, ESCALATE, FakeJudge, HandClock, World, an_app
