@@ -187,7 +187,7 @@ LIMITS = {
     "files entered by perform": 23,
     "stays in a file of perform": 233,
     "stops of answer": 24,
-    "functions of answer": 61,
+    "functions of answer": 62,
     "files entered by answer": 29,
     "stays in a file of answer": 292,
     "stops of intend": 8,

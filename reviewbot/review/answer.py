@@ -43,12 +43,12 @@ from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.engine.conditions import Conditions
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.templates import LONGEST, Text, Variants, may_be_sent
-from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, Facts, build_facts
+from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import Policy, ReasonText, Rule
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Clock
 from reviewbot.review.execute import decide, perform
-from reviewbot.review.fetch import accounts_known, fetch_now, judge_for, memories_of
+from reviewbot.review.fetch import facts_alone, fetch_now, judge_for
 from reviewbot.review.recover import Recovery
 from reviewbot.safety import gate, limits
 
@@ -120,22 +120,13 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
             refuse_if_held(app.ledger, asked.id, reply.who, now)
     bench.first_seen[(sighting.task_id, sighting.epoch)] = sighting.first_seen_at
     item, held = fetch_now(app.clock, app.wait_turn, bench, sighting.task_id)
-    late = None if item is None else _overtaken(app.ledger, app.clock, app.notifier, item, chosen)
-    if item is None or late is not None:
+    late = _overtaken(app.ledger, app.clock, app.notifier, item, chosen)
+    if late is not None:
         # Somebody may have answered through the same log since it was asked above.
-        late = _answered_before(app.ledger, chosen) or late
-        return AnswerResult(sentence=late or "it is gone: the API no longer knows it")
-    memory = memories_of(app.ledger, bench.review, [item])[item.id]
+        return AnswerResult(sentence=_answered_before(app.ledger, chosen) or late)
+    assert item is not None, "what is gone comes too late"
     judge = judge or judge_for(item, bench.judges)
-    judges = () if judge is None else (judge,)
-    accounts = accounts_known(app.ledger, app.clock, app.events, bench, [item], judges)
-    facts = build_facts(  # of all others together nothing is asked for one
-        item,
-        now=app.clock.now(),
-        evidence=None if held is None else held.evidence,
-        past=memory.history,
-        account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
-    )
+    facts = facts_alone(app.ledger, app.clock, app.events, bench, item, held, judge)
     return _carry_out(app, bench, chosen, checked(reply, facts, chosen), item, held, facts, judge)
 
 
@@ -198,9 +189,11 @@ def _check_fields(fields: dict[str, str]) -> None:
 
 
 def _overtaken(
-    ledger: Ledger, clock: Clock, notifier: Notifier, item: ReviewItem, chosen: Round
+    ledger: Ledger, clock: Clock, notifier: Notifier, item: ReviewItem | None, chosen: Round
 ) -> str | None:
     """Why this answer comes too late; None where the round still waits for it."""
+    if item is None:
+        return "it is gone: the API no longer knows it"
     epoch, now = chosen.sighting.epoch, clock.now()
     match remote_state.fate(item, epoch):
         case remote_state.RoundState.WAITING:

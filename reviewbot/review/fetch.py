@@ -30,8 +30,10 @@ from reviewbot.policy.facts import (
     NO_FLEET,
     NO_HISTORY,
     AccountHistory,
+    Facts,
     Fleet,
     History,
+    build_facts,
 )
 from reviewbot.policy.testing.compare import covers
 from reviewbot.ports.ledger import Ledger, Memory, OpenRound, SeenRound
@@ -254,7 +256,7 @@ def with_memories(
     if not items:
         return
     memories = memories_of(ledger, bench.review, items)
-    accounts = accounts_known(ledger, clock, events, bench, items, judges)
+    accounts = _accounts(ledger, clock, events, bench, items, judges)
     fleet = _fleet(ledger, clock, bench, items, memories, judges)
     for item in items:
         judge = judge_for(item, judges)
@@ -270,6 +272,28 @@ def with_memories(
         )
 
 
+def facts_alone(
+    ledger: Ledger,
+    clock: Clock,
+    events: Events,
+    bench: ReviewPipeline,
+    item: ReviewItem,
+    held: HeldEvidence | None,
+    judge: Judge | None,
+) -> Facts:
+    """What is known of one thing; of all others together nothing is asked for it."""
+    memory = memories_of(ledger, bench.review, [item])[item.id]
+    judges = () if judge is None else (judge,)
+    accounts = _accounts(ledger, clock, events, bench, [item], judges)
+    return build_facts(
+        item,
+        now=clock.now(),
+        evidence=None if held is None else held.evidence,
+        past=memory.history,
+        account=accounts.get(item.account_id or "", NO_ACCOUNT_HISTORY),
+    )
+
+
 def judge_for(item: ReviewItem, judges: Iterable[Judge]) -> Judge | None:
     """The judge whose policy covers this thing; None when none does."""
     return next(
@@ -277,7 +301,7 @@ def judge_for(item: ReviewItem, judges: Iterable[Judge]) -> Judge | None:
     )
 
 
-def accounts_known(
+def _accounts(
     ledger: Ledger,
     clock: Clock,
     events: Events,
