@@ -28,7 +28,7 @@ settings.register_profile("tier", max_examples=times(20, 400), deadline=None)
 settings.load_profile("tier")
 
 
-MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3  # noqa: S108 - a folder in memory
+MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
 
 # A disk takes milliseconds for each file that is kept, and again for each that is removed.
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:

@@ -140,7 +140,7 @@ def test_the_loop_knows_no_kind_of_review() -> None:
             assert not kinds & {n for n in named if isinstance(n, str)}, f"{where} asks for a kind"
 
 
-LANGUAGE, CONSOLE = 10_420, 5_000
+LANGUAGE, CONSOLE = 10_460, 5_000
 """What the wider language and the console may add to the bot, in lines."""
 
 PACKAGING = 2_500
@@ -174,7 +174,7 @@ LIMITS = {
     + YEARS,
     "lines of the simulator": 4_000 + 50,
     "lines of the tests": 55_900 + 12_000 + PACKAGING + KEYS + REPLICAS + HISTORY + LADDERS + YEARS,
-    "files of the bot and the simulator": 257 + 80 + 20 + 24 + 12 + 8 + 7,
+    "files of the bot and the simulator": 257 + 80 + 20 + 24 + 12 + 8 + 8,
     "files in circles": 0,
     "class names used twice": 0,
     "functions that take the context": 40,

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from reviewbot.policy.language.grammar import GUARDRAILS, RULE
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.spoken import CAP_WORDS, as_cap
-from reviewbot.policy.language.synonyms import ACTIONS, meaning
+from reviewbot.policy.language.synonyms import ACTIONS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Mapping, Scalar
 from reviewbot.policy.model import Cap
 from reviewbot.policy.notations import plain
@@ -73,7 +73,7 @@ def read_over(reading: Reading, fields: MappingReader, words: tuple[Over, ...]) 
     assert scalar is not None
     message = f'when over:  is {listed(words)}, not "{scalar.value}"'
     cure = "; ".join(_MEANS[word] for word in words)
-    meant = meaning(scalar.value, ACTIONS, words)
+    meant = meaning(scalar.value, ACTIONS, words) or meaning_inside(scalar.value, ACTIONS, words)
     under = None if meant is None else asked(meant)
     reading.add("P022", scalar, message, among=words, under=under, cure=cure)
     return words[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.policy.language.actions import read_action
 from reviewbot.policy.language.caps import OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_when_part
 from reviewbot.policy.language.declared import declared_name
@@ -16,7 +17,7 @@ from reviewbot.policy.language.grammar import (
     LAST_CASE,
 )
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.rules import read_action, read_then
+from reviewbot.policy.language.rules import read_then
 from reviewbot.policy.language.schedule import read_moment, read_reminders
 from reviewbot.policy.language.yaml import Mapping, Sequence, Tree
 from reviewbot.policy.model import (

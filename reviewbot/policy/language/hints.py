@@ -214,7 +214,11 @@ def _with_family(reading: Reading, scalar: Scalar) -> str | None:
 
 def misread_test(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:
     """Report a test that a fact does not take, with the one that was meant."""
-    _misread(reading, scalar, misread, fact, meant_test(reading, scalar.value, fact))
+    meant = meant_test(reading, scalar.value, fact)
+    if meant is None and fact.type is FactType.TEXT:
+        named = only_named(reading, scalar.value, fact)
+        meant = None if named is None else Meant(named, sure=False)
+    _misread(reading, scalar, misread, fact, meant)
 
 
 def misread_value(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:
@@ -297,11 +301,12 @@ def refuse_folded(reading: Reading, scalar: Scalar) -> bool:
 
 def only_named(reading: Reading, text: str, fact: Fact) -> str | None:
     """The test that a plain text names by its list, with a few words in front of it or none."""
-    folded, few = fold(text), len(text.split(" ")) < 6 and not fact.name.endswith("text")
-    names = {name: f" {fold(name)}" for name in reading.declared.get("list", ())}
-    ends = [name for name, end in names.items() if f" {folded}".endswith(end)]
-    ends = ends if few else [name for name in ends if fold(name) == folded]
-    return f"{'not ' * bool(begins(text, NOT))}in list {max(ends, key=len)}" if ends else None
+    said, few = f" {fold(text)} ", len(text.split(" ")) < 6 and not fact.name.endswith("text")
+    names = {name: f" {fold(name)} " for name in reading.declared.get("list", ())}
+    found = [name for name, own in names.items() if said.endswith(own) and (few or own == said)]
+    if not found and few and fact.name.endswith("_id"):
+        found = [name for name, own in names.items() if own in said]
+    return f"{'not ' * bool(begins(text, NOT))}in list {max(found, key=len)}" if found else None
 
 
 def refuse_named(reading: Reading, scalar: Scalar, meant: str) -> None:

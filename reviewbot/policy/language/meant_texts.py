@@ -127,7 +127,7 @@ class AskedText:
         pieces = _unquoted(rest, " or | oder |, ?| ?[|]{1,2} ?")
         no = "not " * negated
         if len(pieces) == 1:
-            if rest.strip("\"'") != rest:
+            if rest.strip("\"'`") != rest:
                 self.why = "quotes inside a test belong to the text that is looked for"
             return f"{no}{words} {pieces[0]}"
         lines = [f"{self.fact.name}: {words} {piece}" for piece in pieces]
@@ -248,4 +248,4 @@ class AskedText:
 
 def _unquoted(text: str, joints: str) -> list[str]:
     """Split what stands between joints, each without its quotes."""
-    return [piece.strip().strip("\"'").strip() for piece in shape(joints).split(text)]
+    return [piece.strip().strip("\"'`").strip() for piece in shape(joints).split(text)]

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import ACTIONS_OF, DEADLINE, NO_RULE, Action
 from reviewbot.domain.review import STATES_AN_AMOUNT
+from reviewbot.policy.language.actions import read_action
 from reviewbot.policy.language.caps import OWN, RULE_OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_any, read_when_part
 from reviewbot.policy.language.declared import declared_name
-from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, TEST, keys_of
+from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.ladder import read_stage
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
 from reviewbot.policy.language.schedule import read_moment, read_reminders, read_targets
-from reviewbot.policy.language.spoken import STARTS, as_moment
-from reviewbot.policy.language.synonyms import ACTIONS, KEYS, meaning, meaning_inside
+from reviewbot.policy.language.spoken import STARTS
+from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
-from reviewbot.policy.notations import as_duration, as_share, as_yes_no, plain
-from reviewbot.policy.operators.phrases import NOT, begins
-from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, nearest, only_cure, shape
+from reviewbot.policy.notations import as_share, as_yes_no
+from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import read_duration, read_share
 
 
@@ -155,40 +153,6 @@ def read_then(reading: Reading, fields: MappingReader, allowed: tuple[Action, ..
     return then
 
 
-def read_action(
-    reading: Reading, tree: Tree | None, allowed: tuple[Action, ...], what: str = "then:"
-) -> Action | None:
-    """Read the word for an action."""
-    if isinstance(tree, Mapping) and len(tree.entries) == 1:
-        key, value = tree.entries[0]
-        said = f"{key.value} {value.value}" if isinstance(value, Scalar) else key.value
-        refuse_action(reading, replace(key, value=said), allowed, what)
-        return None
-    if isinstance(tree, Mapping) and (under := _in_lines(tree, allowed)) is not None:
-        message = f"{what} takes an action alone, and the rest stands beside it"
-        reading.add("P031", first_line(tree.span), message, under=under)
-        return None
-    if isinstance(tree, Scalar) and not tree.value.strip() and not tree.broken:
-        reading.add("P032", tree.span, f"{what} is empty", cure=_effects(allowed, None))
-        return None
-    scalar = reading.text(tree, what)
-    if scalar is None:
-        return None
-    for action in allowed:
-        if scalar.value == action.value:
-            return action
-    refuse_action(reading, scalar, allowed, what)
-    return None
-
-
-def _in_lines(tree: Mapping, allowed: tuple[Action, ...]) -> str | None:
-    """How lines below `then:` are written of which one names the action."""
-    texts = [(key.value, value.value) for key, value in tree.entries if isinstance(value, Scalar)]
-    action = next((value for _, value in texts if value in allowed), None)
-    others = [f"{key}: {value}" for key, value in texts if value != action]
-    return action and f"write  then: {action}  and below it  {'  and  '.join(others)}"
-
-
 def _refuse_other_keys(reading: Reading, fields: MappingReader, action: Action) -> None:
     for key in fields.present(ACTION_KEYS):
         if key in keys_of(action):
@@ -311,179 +275,3 @@ def _rollout(reading: Reading, fields: MappingReader) -> float | None:
         cure = "write  1%  or delete the line"
         reading.add("P102", scalar.span, '"1" may mean 1% or all', cure=cure)
     return share
-
-
-_JOINS = ("or", "and", "oder", "und", "/", "|", "+", "&", "then")
-"""Words between two actions."""
-
-
-def _key_behind(action: str, rest: str) -> str | None:
-    """The key whose value stands behind an action on its line; None where it takes none."""
-    if action == Action.ESCALATE:
-        asks = len(rest.split(" ")) > 2 or rest.startswith("question")
-        return "question" if asks and not rest.startswith("to ") else "to"
-    if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
-        return rest.partition(" ")[0]
-    keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
-    return keys.get(Action(action))
-
-
-def _name_of_another(
-    reading: Reading, text: str, allowed: tuple[Action, ...], what: str
-) -> tuple[str, str | None] | None:
-    """What to say of the name of a rule or a reason in place of an action."""
-    if text in reading.declared.get("rule", ()):
-        under = f"write  by: {text}" if what.startswith("expect") else None
-        return f'"{text}" is the name of a rule, not an action', under
-    if text not in reading.declared.get("reason", ()) or Action.DISPUTE not in allowed:
-        return None
-    message = f'"{text}" is the name of a reason, and stands behind  reason:'
-    return message, f"write  {Action.DISPUTE}"
-
-
-def _with_more(
-    reading: Reading, text: str, allowed: tuple[Action, ...], what: str
-) -> tuple[str, str | None] | None:
-    """An action with what it needs in one line, two actions, or the name of a rule or a person."""
-    if (named := _name_of_another(reading, text, allowed, what)) is not None:
-        return named
-    word, _, rest = plain(text).partition(" ")
-    said = next((name for name in allowed if fold(word.rstrip(":,;")) == name), None)
-    action = said or meaning(word, ACTIONS, allowed)
-    if people := shape(r"to:? (.+?(?:, | and | und | & ).+)").fullmatch(rest):
-        names = shape(", | and | und | & ").split(people.group(1))
-        rest = f"to [{', '.join(names)}]"
-    rest = rest.strip("():, \"'-")
-    if action is None or not rest:
-        return None
-    own = next((key for key in TEST.keys if rest.startswith(f"{key} ")), None)
-    if what == "expect:" and own is not None:
-        below = f"{own}: {rest.removeprefix(own).strip(': ')}"
-        return (
-            f"{own}:  stands on a line of its own",
-            f"write  expect: {action}  and below it  {below}",
-        )
-    rest = rest.removeprefix("until ").removeprefix("because ")
-    goes_on = rest.split(" ")[0] in _SMALL or meaning(rest, ACTIONS, allowed) == action
-    name = None if said is None and goes_on else _key_behind(action, rest)
-    if name is None:
-        return f'there is no action "{text}"', _asked_action(action, text, what)
-    return _on_own_line(reading, action, name, rest, what)
-
-
-def _on_own_line(
-    reading: Reading, action: str, name: str, rest: str, what: str
-) -> tuple[str, str | None]:
-    """What to say of an action with what it needs, or with another action, behind it."""
-    if rest.partition(" ")[0] in _JOINS and what != "then:":
-        return f"{what}  takes one action", asked(action)
-    if rest.partition(" ")[0] in _JOINS:
-        under = f"write  {action}  here, and a rule of its own for the other"
-        return "one rule does one thing", under
-    rest = rest.removeprefix(name).lstrip(": ") or "yes"
-    if what != "then:":
-        lines = f"write below it  then: {action}  and  {name}: {rest}"
-        return f"{what}  takes an action alone", asked(action) if what == "expect:" else lines
-    if action == Action.WAIT:
-        start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
-        rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
-    message = f"{name}:  stands on a line of its own"
-    return message, f"write  then: {action}  and below it  {name}: {rest}"
-
-
-_SMALL = ("an", "at", "back", "it", "the", "them", "him", "her", "den", "die", "das", "zum", "zur")
-"""Words that go on with a sentence, and name nobody and nothing."""
-
-_EFFECTS = {
-    Action.APPROVE: "pay",
-    Action.DISPUTE: "send back",
-    Action.FINALIZE: "accept the account",
-    Action.REQUEST_CORRECTIONS: "send back",
-    Action.ESCALATE: "ask a person",
-    Action.WAIT: "look again later",
-    Action.LEAVE: "let silence pay",
-}
-
-
-def refuse_action(
-    reading: Reading, scalar: Scalar, allowed: tuple[Action, ...], what: str = "then:"
-) -> None:
-    """Report a word that is no action here."""
-    word = scalar.value
-    message = f'there is no action "{word}"'
-    under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
-    if (denied := _denied(word, allowed, what)) is not None:
-        (message, under), replacement = denied, None
-    elif word in set(Action):
-        action = Action(word)
-        other = action.writes and action not in ACTIONS_OF[reading.review]
-        where = "an action of the other kind of review" if other else "no action here"
-        message, replacement = f'"{word}" is {where}', None
-    elif replacement is None and (more := _with_more(reading, word, allowed, what)) is not None:
-        message, under = more
-    elif replacement is None:
-        under = _by_meaning(word, allowed, under, what)
-    cure = _effects(allowed, under if denied else None)
-    if what == "if undecided:" and under == asked(Action.DISPUTE):
-        names = reading.declared.get("reason", ())
-        name = f"reason: {names[0]}" if len(names) == 1 else "reason:  with a name from  reasons:"
-        under = f"write below it  then: dispute  and  {name}"
-        replacement = None
-    elif under == asked(Action.WAIT):
-        cure = f"a wait needs  until:  below it; {cure}"
-    reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
-
-
-_SOMEBODY = r"(?:to |an |for |für |zu )?(\S+@\S+\.\S+|(?-i:\p{Lu})\p{Ll}+(?: (?-i:\p{Lu})\p{Ll}+)?)"
-
-
-def _by_meaning(word: str, allowed: tuple[Action, ...], near: str | None, what: str) -> str | None:
-    """The action that a word means, or else what is near, or what somebody's name asks for."""
-    meant = meaning(word, ACTIONS, allowed) or meaning_inside(word, ACTIONS, allowed)
-    found = None if meant or near else shape(_SOMEBODY).fullmatch(word)
-    if found is not None and what in _ASKS:
-        return asked(f"{what} escalate  and below it  to: {found.group(1)}")
-    return _asked_action(meant, word, what) if meant else near
-
-
-_ASKS = ("then:", "expect:")
-
-
-def _asked_action(action: str, text: str, what: str) -> str:
-    """Ask for an action, with the one whom a sentence names as who is to be asked."""
-    who = _somebody_in(text) if action == Action.ESCALATE and what in _ASKS else None
-    return asked(action if who is None else f"{what} {action}  and below it  to: {who}")
-
-
-def _somebody_in(text: str) -> str | None:
-    """The one name in a sentence that asks a person: `Maria fragen`, `weiterleiten an Maria`."""
-    names = [
-        word
-        for word in plain(text).split(" ")
-        if word.istitle() and not nearest(word, [*ACTIONS, *_SMALL], most=1)
-    ]
-    return names[0] if len(names) == 1 and " " in text else None
-
-
-def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:
-    """What the actions do: those that a hint names, or all."""
-    named = [action for action in allowed if action in (hint or "").split()]
-    cure = listed(f"{action} ({_EFFECTS[action]})" for action in named or allowed)
-    return cure if named else f"actions are {cure}"
-
-
-def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:
-    """What to say of an action with a word for not in front: message, and what to write."""
-    turned = begins(word, f"do not,don't,dont,no,{NOT}")
-    said = "" if turned is None else turned[2]
-    action = only_cure(said, allowed) or meaning(said, ACTIONS, allowed)
-    if turned is None or action is None:
-        return None
-    form = {"expect:": "expect never:", "then: of never:": "then:"}.get(what)
-    others = [other for other in _INSTEAD if other in allowed and other != action]
-    under = asked("  or  ".join(others[:2])) if form is None else f"write  {form} {action}"
-    return f"{what}  takes an action, without  {turned[1]}", under
-
-
-_INSTEAD = (Action.DISPUTE, Action.REQUEST_CORRECTIONS, Action.ESCALATE, Action.APPROVE)
-"""What is likely done where something is not, the likeliest first."""

@@ -114,12 +114,26 @@ def _ranges(reading: Reading, tree: Tree | None) -> list[OpenRange]:
         under = f"for whole days write  {days} 00:00-24:00"
         reading.add("P128", first_line(tree.span), "these are days without times", under=under)
         return []
+    if tree is not None and (both := _days_apart([scalar.value for scalar in scalars])):
+        message = "days and their times stand together, without a comma between them"
+        reading.add("P128", first_line(tree.span), message, under=f"write  {both}")
+        return []
     for scalar in scalars:
         try:
             ranges.append(_open_range(scalar))
         except Misread as misread:
             _misread_hours(reading, scalar, misread)
     return ranges
+
+
+def _days_apart(texts: list[str]) -> str | None:
+    """`[mon-fri, 08:00-16:00]` with the times behind their days."""
+    days = as_days(",".join(text for text in texts if as_days(text)))
+    times = [as_hours(text) for text in texts if not as_days(text)]
+    if days is None or not times or not all(time and time[0].isdigit() for time in times):
+        return None
+    ranges = ", ".join(f"{days} {time}" for time in times)
+    return ranges if len(times) == 1 else f"[{ranges}]"
 
 
 def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:

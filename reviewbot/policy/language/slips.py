@@ -332,7 +332,7 @@ class LineWalk:
             return
         here, value = begins + len(word), behind.strip()
         sign = shape(_SIGN).fullmatch(behind)
-        if shape(r"\p{Zs}*[:：]{1,2}.*").fullmatch(behind):
+        if shape(r"\p{Zs}*[:：]{1,2}(?:[^=].*)?").fullmatch(behind):
             self._colon_wrong(here, behind)
         elif sign is not None:
             self._signed(here, sign.group(1), sign.group(2))

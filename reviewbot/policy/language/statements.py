@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.policy.language.actions import read_action
 from reviewbot.policy.language.conditions import read_when_part
 from reviewbot.policy.language.grammar import STATEMENT
 from reviewbot.policy.language.reader import MappingReader, Reading
-from reviewbot.policy.language.rules import check_name, read_action
+from reviewbot.policy.language.rules import check_name
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import Statement
 from reviewbot.policy.text_forms import asked_of, listed

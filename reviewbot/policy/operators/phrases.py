@@ -83,6 +83,10 @@ def begins_denied(text: str) -> tuple[str, str, str] | None:
     found = begins(denied[2], TEXTS) if denied else None
     if denied and found and found[2] and found[1].casefold() not in _FREE.split(","):
         return found[0], text[: len(text) - len(found[2])].strip(), found[2]
+    verb = begins(text, TEXTS)
+    behind = begins(verb[2], "not,no,nicht,kein,keine,keinen,none of") if verb else None
+    if verb and behind and behind[2] and verb[1] not in TEXTS:
+        return verb[0], text[: len(text) - len(behind[2])].strip(), behind[2]
     return begins(text, NOT_TEXTS)
 
 

@@ -100,7 +100,7 @@ def _looks_inside(kind: Kind, takes: frozenset[FactType], meaning: str, example:
 
 def _several_or_quoted(text: str) -> str | None:
     """What makes a text look like several, or quotes that would belong to it."""
-    if len(text) > 1 and text[0] in "\"'“„»*[" and text[-1] in "\"'”“«*]":
+    if len(text) > 1 and text[0] in "\"'`“„»«‘‚*[" and text[-1] in "\"'`”“«»’‘*]":
         return text[0]
     if text.casefold().startswith(("any of ", "one of ", "either ")):
         return text.split(" ")[0]
