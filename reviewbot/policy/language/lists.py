@@ -10,6 +10,7 @@ from reviewbot.policy.language.forms import names_in_braces
 from reviewbot.policy.language.grammar import COLUMNS, LIST_ENTRY, LIST_FILE, PATTERN
 from reviewbot.policy.language.list_file import ListSheet, WantedRows, path_beside
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import ListEntry, NamedList, Pattern
 from reviewbot.policy.text_forms import (
@@ -17,6 +18,7 @@ from reviewbot.policy.text_forms import (
     compile_pattern,
     first_unseen,
     found_in,
+    nearest,
     said_unseen,
     shape,
 )
@@ -107,12 +109,30 @@ def _refuse_lines(reading: Reading, tree: Tree, what: str) -> bool:
         message = f"the values of {what} stand in brackets, not in braces"
         reading.add("P031", tree.span, message, under=f"write  {meant}")
         return True
+    if (meant := _behind_ids(tree)) is not None:
+        message = f"each value of {what} stands behind a dash"
+        reading.add("P031", first_line(tree.span), message, under=f"write  {meant}")
+        return True
     for key, below in entries if len(entries) == 1 else ():
         if isinstance(below, Sequence) and key.value not in LIST_FILE.keys:
             message = f"the values of {what} stand right below its name"
             reading.add("P020", key, message, cure=f"delete  {key.value}:  in front of them")
             return True
     return False
+
+
+def _behind_ids(tree: Tree) -> str | None:
+    """The first entry of `acc-1: posts too late`, a list whose values stand where keys do."""
+    entries = tree.entries if isinstance(tree, Mapping) else ()
+    keys = (*LIST_FILE.keys, *LIST_ENTRY.keys)
+    known = [
+        key for key, _ in entries if nearest(key.value, keys) or meaning(key.value, KEYS, keys)
+    ]
+    if not entries or known or not isinstance(entries[0][1], Scalar):
+        return None
+    key, value = entries[0][0].value, entries[0][1].value
+    own = "until" if shape(r"[\d./-]+").fullmatch(value) else "note"
+    return f"- id: {key}  and below it  {own}: {value}" if value else f"- {key}"
 
 
 def _refuse_text(reading: Reading, scalar: Scalar, what: str) -> None:

@@ -30,7 +30,7 @@ STARTS = {"comments": "after confirmed", "accounts": "after first seen"}
 """What a moment after the start of a review is called, by kind of review."""
 
 _ENDS = r"(?:deadline|end|expiry|due|payout|payment|limit|timeout|frist|ende|ablauf|schluss|it expires|it ends|silence)"
-_BEFORE = r"(?:before|bevor|prior to|ahead of|until|till|to|bis|vor|left|remaining|in advance)"
+_BEFORE = r"(?:before|bevor|prior to|ahead of|until|till|to|bis|vor|left|remaining|in advance|vorher|davor|zuvor|beforehand|earlier|ahead|prior)"
 _AFTER = r"(?:after|since|from|nach|seit|ab|later than|past)"
 _PLACES = ("before deadline", "when", "once", "opens", "öffnet", "bestätigung", "confirmation")
 _OF_CAPS = "per pro je each every for account accounts konto decisions after nach percent prozent"
@@ -344,6 +344,7 @@ _SEVERAL_DATES = r",? (?:and|und|&) |, ?|;| ?(?:\bto\b|\bbis\b|\bthrough\b|\bunt
 
 def as_several_dates(text: str) -> list[str]:
     """The days of `24.12. and 25.12.2026`, `25 to 27 December 2026`; none where it is not several."""
+    text = text.replace(".-", ". - ").replace(".–", ". - ")
     pieces = [piece.strip(" .") for piece in shape(_SEVERAL_DATES).split(plain(text))]
     tail = shape(r"\d+((?:.*?\D)??(\d{4})?)").fullmatch(pieces[-1])
     tails = ("", f".{tail.group(2)}", tail.group(1)) if tail else ("",)

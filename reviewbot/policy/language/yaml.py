@@ -385,7 +385,8 @@ class _Builder:
             self._add("P007", span, _NO_ANCHORS, "write the value out in both places")
         else:
             message = "a text cannot start with * unless it stands in quotes"
-            self._add("P012", span, message, "put quotes around the whole text")
+            cure = f"put quotes around the whole text:  {quoted(f'*{event.anchor}')}"
+            self._add("P012", span, message, cure)
         return Scalar(value=f"*{event.anchor}", span=span, broken=True)
 
     def _negation(self, event: Any) -> Scalar | None:
