@@ -6,7 +6,7 @@ taken as meant: a reader that refuses a text asks for what stands here to show i
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from html import unescape
 from unicodedata import category, digit
@@ -315,6 +315,8 @@ def _of_numbers(text: str) -> tuple[str, ...]:
         return _days((years, int(second), int(first)), english)
     if found := shape(r"(\d{1,2})[./] ?(\d{4})").fullmatch(text):
         return _month(int(found.group(2)), int(found.group(1)))
+    if shape(r"[345]\d{4}").fullmatch(text):  # as a spreadsheet counts days
+        return ((date(1899, 12, 30) + timedelta(days=int(text))).isoformat(),)
     found = shape(r"(\d{4})-(\d\d)").fullmatch(text)
     return _month(int(found.group(1)), int(found.group(2))) if found else ()
 

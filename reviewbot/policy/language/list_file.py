@@ -236,6 +236,9 @@ class ListSheet:
         )
         own = self._lines[row.line] + self._separators[0] * (columns - values)
         cure = f"write a {sign} for each value that is left out:  {own}"
+        only = row.cells[0].text if values == 1 else ""
+        if self._lines[row.line].startswith('"') and only.count(self._separators[0]) == columns - 1:
+            message, cure = "quotes around a whole line make it one value", f"write  {only}"
         shortened = next(filter(None, (_spoilt(f"1,{cell.text}") for cell in row.cells)), None)
         if values > columns and shortened is not None:
             message, cure = shortened
@@ -356,6 +359,9 @@ def _spoilt(text: str) -> tuple[str, str] | None:
     if shape(r"\d[.,]\d+E[+]?\d+").fullmatch(text):
         cure = "in the spreadsheet make the column text, type the value again, and save it again"
         return "the spreadsheet has shortened this number, so its last digits are lost", cure
+    if shape(r"[1-9]\d{0,2}(?:[.'’]\d{3})+").fullmatch(text):
+        message = "the spreadsheet has put signs between the thousands of this number"
+        return message, f"if that is not meant write  {shape(r'[^0-9]').sub('', text)}"
     if shape(r"#(?:N/A|NV|(?:REF|BEZUG|VALUE|WERT|DIV/0|NUM|ZAHL|NULL)!|NAME\?)").fullmatch(text):
         return (
             "this is an error of the spreadsheet, not a value",
