@@ -30,8 +30,18 @@ settings.load_profile("tier")
 
 MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
 
+
+def _has_room() -> bool:
+    """Whether files and programs of tests may lie in memory."""
+    return (
+        os.access(MEMORY, os.W_OK)
+        and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+        and shutil.disk_usage(MEMORY).free > ROOM
+    )
+
+
 # A disk takes milliseconds for each file that is kept, and again for each that is removed.
-if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+if "TMPDIR" not in os.environ and _has_room():
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
