@@ -49,9 +49,19 @@ AT_ONCE = ConsoleSettings(undo=timedelta(0))
 def browser() -> Iterator[Any]:
     """One headless Chromium."""
     with playwright.sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        made = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield made
         made.close()
+
+
+@pytest.fixture(autouse=True)
+def closed(browser: Any) -> Iterator[None]:
+    """No tab of one test looks for news during the next."""
+    yield
+    for context in browser.contexts:
+        context.close()
 
 
 class Visit:
@@ -91,7 +101,7 @@ def answered(desk: WebDesk) -> dict[str, tuple[str | None, str]]:
 
 def test_questions_are_answered_by_keyboard_alone(browser: Any, tmp_path: Path) -> None:
     """From the queue to the task, two keys each; each answer is on the task that was on the screen."""
-    count = 1000 if FULL else 6
+    count = 1000 if FULL else 4
     with web_desk(tmp_path, settings=AT_ONCE, tasks=count) as desk:
         visit = Visit(browser, desk)
         asked = {question.sighting.task_id for question in desk.questions()}
@@ -130,7 +140,7 @@ def test_a_key_that_leads_on_is_not_lost_while_the_page_looks_for_news(
     """The answer was sent, and the queue is slow in coming: the page is not loaded anew under the person."""
 
     def slowly(route: Any) -> None:
-        Event().wait(4.0)
+        Event().wait(2.5)
         route.continue_()
 
     with web_desk(tmp_path, settings=AT_ONCE, tasks=3) as desk:
@@ -147,7 +157,7 @@ def test_a_key_that_leads_on_is_not_lost_while_the_page_looks_for_news(
 
 def test_two_browsers_answer_each_question_once(browser: Any, tmp_path: Path) -> None:
     """Both press on the same tasks; nothing is doubled, nothing is lost."""
-    count = 200 if FULL else 3
+    count = 200 if FULL else 2
     with web_desk(tmp_path, settings=AT_ONCE, tasks=count) as desk:
         visits = [Visit(browser, desk, name, "reviewer") for name in ("ana", "ben")]
         tasks = [question.sighting.task_id for question in desk.questions()]
