@@ -183,8 +183,11 @@ def test_real_processes_come_to_the_same(
     assert canonical(counted(judges, tmp_path, workers)) == canonical(in_one(judges, lines))
 
 
+KILLS = times(10, 50)
+
+
 class _Killing(Counting):
-    """Counts, but whoever first takes up one of fifty records is killed over it."""
+    """Counts, but whoever first takes up one of so many records is killed over it."""
 
     folder: Path
 
@@ -193,7 +196,7 @@ class _Killing(Counting):
 
         def count(record: Any) -> bool:
             mark = self.folder / record.subject.id.replace("/", "_")
-            if len(list(self.folder.iterdir())) < 50 and not mark.exists():
+            if len(list(self.folder.iterdir())) < KILLS and not mark.exists():
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             return plain(record)
@@ -201,7 +204,7 @@ class _Killing(Counting):
         return count
 
 
-def test_fifty_killed_workers_change_no_byte(
+def test_workers_killed_again_and_again_change_no_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is replaced, its part is judged again, and the loss is told."""
@@ -216,7 +219,7 @@ def test_fifty_killed_workers_change_no_byte(
     with monkeypatch.context() as patch:
         patch.setattr(batch, "Counting", _Killing)
         found = counted(judges, tmp_path / "records.jsonl", 3, lost=told.append)
-    assert len(told) == 50
+    assert len(told) == KILLS
     assert canonical(found) == canonical(in_one(judges, lines))
 
 

@@ -38,7 +38,7 @@ from tests.policy.texts import a_text_policy
 from tests.policy.trees import REASON
 from tests.tier import times
 
-BLOCK = 100
+BLOCK = times(50, 100)
 TASKS = 12
 """Tasks of each kind on which a policy's claims are tried."""
 
