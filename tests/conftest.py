@@ -31,6 +31,10 @@ settings.load_profile("tier")
 MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
 
 
+LONG = ("/simulation/", "/web/test_browser.py")
+"""Whose tests are begun with; those of the browser then stay together, with one browser."""
+
+
 def _has_room() -> bool:
     """Whether files and programs of tests may lie in memory."""
     return (
@@ -67,7 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_short(item: pytest.Item) -> bool:
-    return "/simulation/" not in item.nodeid and item.get_closest_marker("slow") is None
+    long = any(place in item.nodeid for place in LONG) or item.get_closest_marker("slow")
+    return not long
 
 
 def pytest_collection_finish() -> None:
