@@ -58,7 +58,7 @@ def test_each_role_gets_what_it_needs_and_nothing_else(desk: WebDesk, role: Role
 
 def test_without_a_session_pages_lead_to_the_door_and_acts_are_refused(desk: WebDesk) -> None:
     """GET 303 to /login, everything else 401."""
-    with httpx.Client(base_url=desk.url) as stranger:
+    with desk.client() as stranger:
         for route in ROUTES:
             if route.role is None:
                 continue
@@ -86,9 +86,9 @@ def test_what_changes_something_comes_from_our_own_page(
     if origin is not None:
         headers["origin"] = desk.url if origin == "ours" else origin
     passes = site in ("same-origin", "none") or (site is None and origin in (None, "ours"))
-    answer = httpx.post(f"{desk.url}/pause", headers=headers)
-    assert answer.status_code == (401 if passes else 403)
-    assert httpx.get(f"{desk.url}/login", headers=headers).status_code == 200
+    with desk.client(headers=headers) as stranger:
+        assert stranger.post("/pause").status_code == (401 if passes else 403)
+        assert stranger.get("/login").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost@evil"])
@@ -115,7 +115,7 @@ def test_passwords_let_in_and_failures_are_slowed(desk: WebDesk) -> None:
     ledger = desk.console.ledger
     hashed = Passwords().hash(PASSWORD)
     people.add_person(ledger, "Cleo", "reviewer", hashed, by="test", now=now)
-    with httpx.Client(base_url=desk.url) as browser:
+    with desk.client() as browser:
         right = {"name": "cleo", "password": PASSWORD, "next": "/queue"}
         answer = browser.post("/login", data=right)
         assert (answer.status_code, answer.headers["location"]) == (303, "/queue")
@@ -204,7 +204,7 @@ def test_a_proxy_is_believed_only_from_its_own_address(tmp_path: Path) -> None:
             now = desk.house.clock.now()
             people.add_person(desk.console.ledger, "ana", "viewer", None, by="test", now=now)
             said = {"x-forwarded-user": "ana"}
-            with httpx.Client(base_url=desk.url, headers=said, follow_redirects=True) as browser:
+            with desk.client(headers=said, follow_redirects=True) as browser:
                 page = browser.get("/queue")
                 assert (page.url.path == "/queue") == allowed
                 if allowed:

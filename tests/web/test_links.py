@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from reviewbot.console_settings import read_console
@@ -47,7 +46,7 @@ def test_a_link_from_a_message_leads_to_its_page_through_the_door(tmp_path: Path
         assert "It has changed since the message" not in ana.get(way).text
         assert "It has changed since the message" in ana.get(f"/task/{task}?seen=other").text
 
-        stranger = httpx.Client(base_url=desk.url)
+        stranger = desk.client()
         onward = stranger.get(way, headers={"Sec-Fetch-Site": "cross-site"})
         assert onward.status_code == 200
         assert f'content="0;url=/task/{task}?key=acme&amp;seen={mark}"' in onward.text

@@ -149,7 +149,7 @@ def sign_in(desk: WebDesk, provider: FakeProvider, browser: httpx.Client) -> htt
 
 def test_whoever_the_provider_names_enters_if_an_admin_added_them(tmp_path: Path) -> None:
     """With state, nonce and PKCE; to the page they wanted; passwords let nobody in here."""
-    with oidc_desk(tmp_path) as (desk, provider), httpx.Client(base_url=desk.url) as browser:
+    with oidc_desk(tmp_path) as (desk, provider), desk.client() as browser:
         assert "Sign in with 127.0.0.1" in browser.get("/login").text
         assert browser.post("/login", data={"name": "ana", "password": "x"}).status_code == 403
         back = sign_in(desk, provider, browser)
@@ -160,7 +160,7 @@ def test_whoever_the_provider_names_enters_if_an_admin_added_them(tmp_path: Path
         assert story[-1].value["how"] == "oidc"
 
         provider.claims["email"] = "eve@example.com"
-        with httpx.Client(base_url=desk.url) as other:
+        with desk.client() as other:
             refused = sign_in(desk, provider, other)
             assert refused.status_code == 403 and "an admin has to add" in refused.text
 
@@ -175,7 +175,7 @@ def test_what_a_token_says_is_believed_only_if_all_of_it_fits(tmp_path: Path) ->
         {"email_verified": False},
         {"email": ""},
     ]
-    with oidc_desk(tmp_path) as (desk, provider), httpx.Client(base_url=desk.url) as browser:
+    with oidc_desk(tmp_path) as (desk, provider), desk.client() as browser:
         good = dict(provider.claims)
         for spoiled in spoils:
             provider.claims = good | spoiled
@@ -192,10 +192,10 @@ def test_what_a_token_says_is_believed_only_if_all_of_it_fits(tmp_path: Path) ->
 
 def test_nobody_finishes_another_s_sign_in(tmp_path: Path) -> None:
     """Without the cookie that it began with, with another's state, after an error, or too late."""
-    with oidc_desk(tmp_path) as (desk, provider), httpx.Client(base_url=desk.url) as browser:
+    with oidc_desk(tmp_path) as (desk, provider), desk.client() as browser:
         begun = browser.get("/login/start?next=//elsewhere.example.com")
         back = provider.authorize(begun.headers["location"])
-        with httpx.Client(base_url=desk.url) as other:
+        with desk.client() as other:
             assert other.get(back).status_code == 403
         assert browser.get(back.replace("state=", "state=x")).status_code == 403
         state = parse_qs(urlsplit(back).query)["state"][0]
@@ -210,7 +210,7 @@ def test_nobody_finishes_another_s_sign_in(tmp_path: Path) -> None:
 
 def test_keys_may_change_and_an_absent_provider_is_said(tmp_path: Path) -> None:
     """New keys are read once the old do not fit; without an answer the form says so."""
-    with oidc_desk(tmp_path) as (desk, provider), httpx.Client(base_url=desk.url) as browser:
+    with oidc_desk(tmp_path) as (desk, provider), desk.client() as browser:
         assert sign_in(desk, provider, browser).status_code == 303
         provider.key = a_key("two")
         assert sign_in(desk, provider, browser).status_code == 303
