@@ -27,12 +27,10 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # a name that 
 settings.register_profile("tier", max_examples=times(20, 400), deadline=None)
 settings.load_profile("tier")
 
-
-MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
-
-
 LONG = ("/simulation/", "/web/test_browser.py")
 """Whose tests are begun with; those of the browser then stay together, with one browser."""
+
+MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
 
 
 def _has_room() -> bool:
