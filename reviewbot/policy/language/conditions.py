@@ -230,8 +230,6 @@ def _named(reading: Reading, key: Scalar, value: Tree, inside_check: bool) -> Co
         message = "a named condition cannot ask for another one"
         reading.add("P150", key.span, message, cure="write the lines of the other one here")
         return None
-    if isinstance(value, Sequence) and not value.items:
-        reading.add("P108", value.span, "condition:  names none", cure="delete the line")
     named: list[Named] = []
     for scalar in reading.texts(value, "condition:"):
         name = declared_name(reading, "condition", scalar)

@@ -23,6 +23,8 @@ from reviewbot.policy.text_forms import asked, fold, listed, nearest, only_cure
 _PARTS = (PART, PARTS, NAMED)
 LINES = "lines below it, each with a name and a colon"
 ENTRIES = "entries below it, each beginning with a dash"
+OF_NOTHING = "write what is meant, or delete the line"
+"""Where a list is empty: whether none or all is meant is in doubt."""
 
 
 def with_own(tree: Tree | None, section: GrammarSection) -> str:
@@ -66,6 +68,13 @@ def only_text(tree: Tree) -> str | None:
         texts = (key,) if isinstance(value, Scalar) and not value.value else ()
     only = texts[0] if len(texts) == 1 else None
     return only.value if isinstance(only, Scalar) else None
+
+
+def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
+    """Take a value or a list of values as a list."""
+    if tree is None:
+        return ()
+    return tree.items if isinstance(tree, Sequence) else (tree,)
 
 
 def names_in_braces(tree: Tree) -> str | None:

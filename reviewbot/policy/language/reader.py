@@ -12,6 +12,7 @@ from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.forms import (
     ENTRIES,
     LINES,
+    OF_NOTHING,
     begun,
     both_in_one,
     cure_of_empty,
@@ -22,6 +23,7 @@ from reviewbot.policy.language.forms import (
     in_quotes,
     kind_of,
     meant_key,
+    one_or_more,
     only_text,
     part_of,
     several_as_one,
@@ -234,7 +236,8 @@ class Reading:
 
     def texts(self, tree: Tree | None, what: str) -> list[Scalar]:
         """Take a text or a list of texts."""
-        scalars = [self.text(item, what) for item in one_or_more(tree)]
+        items = self.items(tree, what, "") if isinstance(tree, Sequence) else one_or_more(tree)
+        scalars = [self.text(item, what) for item in items]
         return [scalar for scalar in scalars if scalar is not None]
 
     def read(self, scalar: Scalar | None, read: Callable[[str, int], Read]) -> Read | None:
@@ -322,7 +325,7 @@ class Reading:
             self._refuse_form(tree, what, ENTRIES, example)
             return ()
         if not tree.items:
-            self.add("P108", tree.span, f"{what} is empty")
+            self.add("P108", tree.span, f"{what} is empty", cure=OF_NOTHING)
         return tree.items
 
     def _refuse_form(self, tree: Tree | None, what: str, wanted: str, example: str) -> None:
@@ -484,13 +487,6 @@ class MappingReader:
         if meant is not None:
             self._keys[meant] = key
             self._trees[meant] = tree
-
-
-def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
-    """Take a value or a list of values as a list."""
-    if tree is None:
-        return ()
-    return tree.items if isinstance(tree, Sequence) else (tree,)
 
 
 def first_line(span: Span) -> Span:

@@ -7,9 +7,9 @@ from datetime import date
 from msgspec.structs import replace
 
 from reviewbot.policy.language.declared import declared_name, unknown
-from reviewbot.policy.language.forms import LINES
+from reviewbot.policy.language.forms import LINES, OF_NOTHING, one_or_more
 from reviewbot.policy.language.grammar import HOURS
-from reviewbot.policy.language.reader import MappingReader, Reading, first_line, one_or_more
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.spoken import (
     HOURS_WORDS,
     MOMENT_WORDS,
@@ -76,9 +76,9 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
     weekly = any(as_days(scalar.value) for scalar in closed)
     cure = "say on which days and at what times, as  open: mon-fri 00:00-24:00"
     tree = fields.peek("open") if weekly else fields.get("open", cure)
+    ranges = _ranges(reading, tree) if one_or_more(tree) else []
     if tree is not None and not one_or_more(tree):
         reading.add("P126", tree.span, f"{fields.what} never open", cure=cure)
-    ranges = _ranges(reading, tree)
     days: list[date] = []
     names: list[str] = []
     for scalar in closed:
@@ -381,7 +381,9 @@ def moment_first(reading: Reading, text: str) -> str | None:
 
 
 def no_moments(reading: Reading, tree: Tree | None, part: str) -> bool:
-    """Whether there are none, or each behind a dash and without its colon, which is reported."""
+    """Whether there are none; reported where none follow, or each behind a dash without its colon."""
+    if isinstance(tree, Mapping) and not tree.entries:
+        reading.add("P108", tree.span, f"{part} is empty", cure=OF_NOTHING)
     items = tree.items if isinstance(tree, Sequence) else ()
     lines = [moment_first(reading, item.value) for item in items if isinstance(item, Scalar)]
     if tree is None or not lines or None in lines or len(lines) < len(items):
@@ -411,7 +413,7 @@ _SEVERAL = " ?[(]?(?:cc|copy|kopie):? | ?, ?| ?; ?| and | und | or | oder | & | 
 def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tuple[str, ...]:
     """Read the name of somebody to tell, or a list of names."""
     if tree is not None and not one_or_more(tree):
-        reading.add("P108", tree.span, f"{what} is empty")
+        reading.add("P108", tree.span, f"{what} is empty", cure=OF_NOTHING)
     names = [reading.free_text(item, what) for item in one_or_more(tree)]
     for name in names:
         several = None if name is None or name.quoted else shape(_SEVERAL).split(plain(name.value))

@@ -108,7 +108,11 @@ _SHARED = (
 
 def policy_schema() -> Schema:
     """The schema of a policy file."""
-    definitions: Schema = {"attempt": _conditions("attempt", ATTEMPT_FACTS, "accounts")}
+    fleet = {name: fact for name, fact in CATALOGUE["comments"].items() if fact.source == "fleet"}
+    definitions: Schema = {
+        "attempt": _conditions("attempt", ATTEMPT_FACTS, "accounts"),
+        "fleet": _conditions("fleet", fleet, "accounts"),
+    }
     for review in ACTIONS_OF:
         definitions |= _definitions(review)
     return {
@@ -219,19 +223,21 @@ def _conditions(name: str, facts: dict[str, Fact], review: ReviewKind) -> Schema
 
 
 def _rule(review: ReviewKind) -> Schema:
-    needs = {
-        action: [key.name for key in grammar.ACTION_ROWS if key.required and action in key.actions]
-        for action in ACTIONS_OF[review]
-    }
+    rows = [key for key in grammar.ACTION_ROWS if {*key.actions} & {*ACTIONS_OF[review]}]
     return _object(grammar.RULE, review) | {
         "oneOf": [{"required": [key]} for key in ("when", "when any", "always")],
+        "dependencies": {"when over": ["limit"]},
         "allOf": [
             {
                 "if": {"properties": {"then": {"const": action.value}}, "required": ["then"]},
-                "then": {"required": keys},
+                "then": {
+                    "required": [
+                        key.name for key in rows if key.required and action in key.actions
+                    ],
+                    "properties": {key.name: False for key in rows if action not in key.actions},
+                },
             }
-            for action, keys in needs.items()
-            if keys
+            for action in ACTIONS_OF[review]
         ],
     }
 
@@ -300,7 +306,7 @@ def _values(review: ReviewKind, condition: str | None = None) -> Values:
         grammar.CONDITIONS: conditions,
         grammar.ALTERNATIVES: {"type": "array", "minItems": 1, "items": conditions},
         grammar.ATTEMPT: _ref("attempt"),
-        grammar.PAUSE: {"anyOf": [conditions, {"type": "array", "items": conditions}]},
+        grammar.PAUSE: _ref("fleet"),
         grammar.REASON: {"anyOf": [_TEXT, _reason(review)]},
         grammar.CORRECTIONS: {
             "type": "object",
@@ -380,7 +386,7 @@ _GIVEN_STATE: Values = {
 
 
 def _one_or_more(value: Schema) -> Schema:
-    return {"anyOf": [value, {"type": "array", "items": value}]}
+    return {"anyOf": [value, {"type": "array", "minItems": 1, "items": value}]}
 
 
 def _ref(name: str) -> Schema:
@@ -409,12 +415,14 @@ def _fact(fact: Fact, name: str) -> Schema:
 
 def _given(name: str, fact: Fact) -> Schema:
     """What a test may give a fact: one plain value, or for a list of names several."""
-    value = {
+    value: Schema = {
         "type": _YAML_TYPES.get(fact.type, "string"),
         "pattern": f"^({_argument(fact)}|unknown)$",
     }
     own = {"title": name, "description": _sentence(fact)}
-    return own | (_one_or_more(value) if fact.type is FactType.NAMES else value)
+    if fact.type is FactType.NAMES:  # of which a review may hold none
+        value = {"anyOf": [value, {"type": "array", "items": value}]}
+    return own | value
 
 
 def _sentence(fact: Fact) -> str:

@@ -11,10 +11,11 @@ from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.language.actions import read_action
 from reviewbot.policy.language.conditions import find_fact, refuse_expression
+from reviewbot.policy.language.forms import one_or_more
 from reviewbot.policy.language.grammar import TEST
 from reviewbot.policy.language.hints import detail_of, misread_value
 from reviewbot.policy.language.ladder import ENDS
-from reviewbot.policy.language.reader import MappingReader, Reading, one_or_more
+from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.rules import check_name
 from reviewbot.policy.language.schedule import (
     moment_first,

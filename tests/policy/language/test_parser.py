@@ -203,6 +203,25 @@ def test_a_policy_applies_to_ids_and_to_no_list(account: str) -> None:
     assert told.cure == "write the ids as  [a1, b2];  a list is asked in a rule:  in list NAME"
 
 
+@pytest.mark.parametrize(
+    ("right", "empty"),
+    [
+        ("platform: tiktok", "platform: []"),
+        ("saved_account_id: [a-1, b-2]", "saved_account_id: []"),
+        ("{file: watched.csv}", "{file: watched.csv, where: {note: []}}"),
+        ("    then: approve", "    then: approve\n    limit: []"),
+        ("rules:", "never: [{name: n, when: {task.platform: tiktok}, then: []}]\nrules:"),
+        ("rules:", "guardrails: {approvals: []}\nrules:"),
+        ("rules:", "tests: [{name: t, over time: {}}]\nrules:"),
+    ],
+)
+def test_what_is_empty_is_neither_none_nor_all(right: str, empty: str) -> None:
+    """A limit of nothing would limit nothing, a statement about no action hold whatever is done."""
+    (told,) = parse_good(GOOD.replace(right, empty, 1)).findings
+    assert (told.code, told.severity) == ("P108", Severity.ERROR)
+    assert told.cure == "write what is meant, or delete the line"
+
+
 def test_a_file_beside_a_policy_lies_in_its_folder() -> None:
     """Its text is found by the path under which its mistakes are said."""
     parsed = parse_policy(GOOD, path="some/folder/p.yaml", read=lambda name: LIST.encode())

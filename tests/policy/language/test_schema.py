@@ -105,7 +105,8 @@ def described(schema: Any, path: str = "") -> list[str]:
             found += [
                 f"{path}/{key}"
                 for key, value in inner.items()
-                if key in keys and "description" not in value and not {"const", "$ref"} & set(value)
+                if key in keys and value is not False  # a key that does not belong there
+                if not {"description", "const", "$ref"} & set(value)
             ]
         found += described(inner, f"{path}/{name}")
     for inner in schema if isinstance(schema, list) else ():
@@ -181,6 +182,14 @@ OFF = [
     ("not in hours desk", "not in hour desk"),
     ("condition: [clear miss, odd]", "condition: {odd: yes}"),
     ("    then: [approve, leave]\n", ""),
+    ("    then: escalate\n", "    then: escalate\n    reason: Please post it again.\n"),
+    ("    then: escalate\n", "    then: escalate\n    when over: hold\n"),
+    ("{condition: [clear miss, odd]", "{condition: []"),
+    ("    then: escalate\n", "    then: escalate\n    to: []\n"),
+    (
+        "escalate\ndeadline",
+        "escalate\nguardrails: {pause approvals when: {task.round: 2}}\ndeadline",
+    ),
 ]
 
 
