@@ -11,12 +11,20 @@ from msgspec.structs import replace
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import REVIEW_WINDOW, Background, CheckerTry, HeldEvidence, Sight
 from reviewbot.domain.decision import Action, State
+from reviewbot.domain.errors import ApiError, KeyRefused, NoAnswer
 from reviewbot.domain.review import ReviewItem
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import in_memory, open_ledger
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, AccountHistory, Fleet
 from reviewbot.ports.queue import Listing, UnreadRow
-from reviewbot.review.fetch import NEW, judge_for, look_at_all, with_memories
+from reviewbot.review.fetch import (
+    NEW,
+    facts_alone,
+    fetch_now,
+    judge_for,
+    look_at_all,
+    with_memories,
+)
 from tests.builders import CONFIRMED, an_account_item, an_item
 from tests.fakes import (
     APPROVE,
@@ -335,3 +343,43 @@ def test_forgetting_keeps_what_still_waits() -> None:
     bench.evidence = {FIRST.id: held, "gone": held}
     look_at_all(app.ledger, app.clock, app.events, app.notifier, bench)
     assert bench.evidence == {FIRST.id: held}
+
+
+def test_what_a_person_answers_is_fetched_as_it_is_now() -> None:
+    """The evidence first, the thing last and freshest; each waits for its turn."""
+    world, turns = World(tasks={FIRST.id: FIRST}), list[int]()
+    app = an_app(world, always(APPROVE))
+
+    item, held = fetch_now(
+        app.clock, lambda: turns.append(len(world.calls)), app.benches[0], FIRST.id
+    )
+
+    assert (item, world.calls, turns) == (FIRST, ["look", "evidence", "look"], [0, 2])
+    assert held is not None and held is app.benches[0].evidence[FIRST.id]
+    assert app.benches[0].sights[FIRST.id] == Sight(FIRST, app.clock.monotonic())
+    facts = facts_alone(app.ledger, app.clock, app.events, app.benches[0], FIRST, held, None)
+    assert facts.attempts is not None
+
+
+@pytest.mark.parametrize("call", ["look", "evidence"])
+def test_a_person_may_answer_without_evidence(call: str) -> None:
+    """An error costs no more than that; what is gone is nothing to answer."""
+    world = World(tasks={FIRST.id: FIRST}, trouble={call: [NoAnswer("a time-out")]})
+    app = an_app(world, always(APPROVE))
+    assert fetch_now(app.clock, None, app.benches[0], FIRST.id) == (FIRST, None)
+    facts = facts_alone(app.ledger, app.clock, app.events, app.benches[0], FIRST, None, None)
+    assert facts.attempts is None
+    assert fetch_now(app.clock, None, app.benches[0], "another") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("errors", "calls"),
+    [([KeyRefused("401")], ["look"]), ([NoAnswer("late"), NoAnswer("late")], ["look", "look"])],
+)
+def test_what_cannot_be_seen_is_not_answered(errors: list[ApiError], calls: list[str]) -> None:
+    """A refused key is told at once; and the thing itself must be seen."""
+    world = World(tasks={FIRST.id: FIRST}, trouble={"look": errors})
+    app = an_app(world, always(APPROVE))
+    with pytest.raises(type(errors[0])):
+        fetch_now(app.clock, None, app.benches[0], FIRST.id)
+    assert world.calls == calls
