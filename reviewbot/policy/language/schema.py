@@ -23,18 +23,19 @@ Values = dict[Kind, Schema]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
-_DURATION = r"(\d+(\.\d+)?[dhms])+"
-_WHEN = r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?"
+_DURATION = r"(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?"
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_TIME = r"[ T]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?"
 _WORDS = r"\S.*"
 _WINDOW = "(hour|day|calendar day)"
 
 _ARGUMENTS: dict[FactType, str] = {
-    FactType.COUNT: r"\d[\d,_]*",
-    FactType.SCORE: r"\d+(\.\d+)?",
-    FactType.MONEY: r"\d+(\.\d+)? USD",
-    FactType.SHARE: r"\d+(\.\d+)?%?",
+    FactType.COUNT: r"\d+(\.0*)?",
+    FactType.SCORE: r"\d+(\.\d*)?",
+    FactType.MONEY: r"\d+(\.\d*)? *USD",
+    FactType.SHARE: r"\d+(\.\d*)?( *%)?",
     FactType.DURATION: _DURATION,
-    FactType.MOMENT: _WHEN,
+    FactType.MOMENT: f"{_DAY}({_TIME})?",
     FactType.YES_NO: "(yes|no|true|false)",
     FactType.TEXT: _WORDS,
 }
@@ -201,7 +202,7 @@ def _definitions(review: ReviewKind) -> Schema:
         f"{review} moment": {
             "type": "string",
             "pattern": rf"^({start}|{_DURATION} after {start}|{_DURATION} before deadline"
-            rf"|when .+ opens|{_WHEN})$",
+            rf"|when .+ opens|{_DAY}{_TIME})$",
             "examples": [f"24h after {start}", "4h before deadline", "when desk opens"],
         },
     }

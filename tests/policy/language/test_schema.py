@@ -13,6 +13,7 @@ import yaml
 from reviewbot.policy import starters
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.language import grammar
+from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.language.schema import policy_schema, schema_of_tests
 from tests.steady.texts import steady
 
@@ -200,3 +201,24 @@ def test_conditions_statements_and_the_clock_pass(loader: Any) -> None:
     for right, wrong in OFF:
         assert right in STATED
         assert problems(STATED.replace(right, wrong, 1), loader), wrong
+
+
+FORMS = [
+    ("task.waiting_for", "1h30m 2d 90m 006h 0s", "1.5h 30m1h 1h1h 6 h 1w"),
+    ("last.comments_scraped", "0 05 10 1.0", "1_000 1,000 1.5 +5 -1"),
+    ("last.match_score", "0.80 1 1. 0.5", ".8 80% 0,8 1e-1"),
+    ("account.dispute_share_30d", "35% 0.35 35.5% 1", ".5 0,35 35%%"),
+    ("task.cm_payout_amount", "0.24USD 1USD 0.305USD", "0.24 .3USD 1_000USD 0.24EUR"),
+]
+
+
+@pytest.mark.parametrize(("fact", "right", "wrong"), FORMS)
+def test_the_forms_of_values_are_those_that_the_parser_takes(
+    fact: str, right: str, wrong: str
+) -> None:
+    """Neither is a valid one underlined, nor one let through that the checker refuses."""
+    for value in (*right.split(), *wrong.split()):
+        text = STATED.replace("{condition: odd}", f"{{{fact}: at least {value}}}")
+        taken = parse_policy(text, path="x.yaml", read=lambda name: b"").policy is not None
+        assert taken is (value in right.split()), value
+        assert (problems(text) == []) is taken, value
