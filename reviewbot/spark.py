@@ -21,7 +21,7 @@ from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import quiet_bytes
 from reviewbot.history.batch import count_batches, decide_batches
 from reviewbot.history.partial import COLUMNS, JudgingJob, PastTotals, Sums
-from reviewbot.history.records import columns_of
+from reviewbot.history.records import COLUMN, columns_of
 from reviewbot.history.scores import GRADED, SCORED, Scores, grade_batches
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.testing.compare import RecordedAnswer, UnansweredRecord
@@ -40,6 +40,7 @@ ANSWER = (
     " cannot_tell array<string>, error string"
 )
 """The schema of answers."""
+_ORDER = "review string, task_id string, seq long, decided_at timestamp"
 PLACE = ("file_path", "file_block_start")
 """The columns that say where the rows of a file begin, as texts."""
 Policy = str | Path
@@ -125,16 +126,22 @@ def count_frame(df: DataFrame, job: JudgingJob, sums: Sums, column: str | None) 
 def scorecards(df: DataFrame, *, since: datetime | None = None) -> Scores:
     """How the decisions of an exported log turned out, rule by rule (`Scores.scorecard`).
 
-    Raises UsageError where the frame lacks a column of the export.
+    The frame holds the columns of the export, or its JSON lines as the column `record`. Raises
+    UsageError where it lacks one.
     """
     from pyspark.sql import functions as f
 
-    if missing := [name for name in SCORED if name not in df.columns]:
+    missing = [name for name in SCORED if name not in df.columns]
+    if COLUMN in df.columns:
+        # Read by the worker, as files are here; Spark reads what it puts them in order by.
+        df = df.select(COLUMN, f.from_json(COLUMN, _ORDER).alias("read")).select(COLUMN, "read.*")
+    elif missing:
         raise UsageError(f"the frame is no exported log: the column {missing[0]!r} is missing")
     thing = ("review", "task_id")
-    rows = df.select(*SCORED).where("task_id is not null")
+    rows = df if COLUMN in df.columns else df.select(*SCORED)
     if since is not None:
-        rows = rows.where(f.col("decided_at") >= f.lit(since))
+        moment = f.col("decided_at")
+        rows = rows.where(moment.isNull() | (moment >= f.lit(since)))  # what has none is told
     rows = rows.repartition(*thing).sortWithinPartitions(*thing, "seq")
     graded = rows.mapInArrow(_grading, ", ".join(f"{name} {kind}" for name, kind in GRADED))
     words = [name for name, kind in GRADED if kind == "string"]
@@ -157,7 +164,16 @@ def _grading(batches: Batches) -> Iterator[Any]:
 def _mapped(
     df: DataFrame, column: str | None, work: Callable[[Batches], Iterator[Any]], schema: str
 ) -> DataFrame:
-    return df.select(*columns_of(df.columns, column)).mapInArrow(work, schema)
+    return df.select(*_columns(df, column)).mapInArrow(work, schema)
+
+
+def _columns(df: DataFrame, column: str | None) -> list[str]:
+    """The columns that are read. A wrong kind would be found by a worker, and tried again and again."""
+    chosen = columns_of([name for name in df.columns if name not in PLACE], column)
+    kind = df.schema[chosen[0]].dataType.simpleString()
+    if len(chosen) == 1 and not kind.startswith(("string", "binary", "varchar", "char")):
+        raise UsageError(f"the column of records must hold text, and it holds {kind}")
+    return chosen
 
 
 def _counting(job: JudgingJob, column: str | None) -> Callable[[Batches], Iterator[Any]]:
@@ -179,7 +195,7 @@ def decide_in_order(df: DataFrame, job: JudgingJob, column: str | None) -> DataF
     from pyspark.sql import functions as f
 
     places = [name for name in PLACE if name in df.columns]
-    chosen = [*columns_of(df.columns, column), *places]
+    chosen = [*_columns(df, column), *places]
     frame = df.select(*chosen, f.monotonically_increasing_id().alias("number"))
     schema = ", ".join(("answer string, error string", *(f"{name} string" for name in places)))
     kept = (*places, "number")

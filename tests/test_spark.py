@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import pretty
 from reviewbot.history import partial
 from reviewbot.history.batch import decide_files
@@ -170,6 +171,41 @@ def test_scorecards_are_those_of_one_process(session: Any) -> None:
     assert found.scorecard() == here.scorecard() and found.read == 120
 
 
+def test_lines_of_an_exported_log_are_graded_as_its_table(session: Any) -> None:
+    """Each is read by the worker; what is none is counted, also where only newer ones are asked for."""
+    from reviewbot import spark
+
+    decisions = random_decisions(Random(4), 60)
+    rows = [msgspec.structs.asdict(decision) for decision in decisions]
+    lines = [(msgspec.json.encode(decision).decode(),) for decision in decisions]
+    since = sorted(decision.decided_at for decision in decisions)[30]
+    for moment in (None, since):
+        table = spark.scorecards(session.createDataFrame(arrow_table(rows)), since=moment)
+        frame = session.createDataFrame([*lines, ("nonsense",)], "record string")
+        found = spark.scorecards(frame.repartition(3), since=moment)
+        assert found.scorecard() == table.scorecard() and found.outcomes() == table.outcomes()
+        assert sum(found.unreadable().values()) == 1 and not table.unreadable()
+        assert found.parts and table.parts
+
+
+def test_what_cannot_be_read_is_wrong_usage(session: Any, tmp_path: Path) -> None:
+    """A damaged file, a column of numbers and standard input are told in a sentence, without a fault."""
+    import pyarrow
+    from pyarrow import parquet
+
+    from reviewbot import spark
+    from reviewbot.cli.on_spark import scores
+
+    with pytest.raises(UsageError, match="must hold text, and it holds bigint"):
+        spark.decide(session.createDataFrame([(1,)], "record long"), "policies/starter.yaml")
+    path = tmp_path / "cut.parquet"
+    parquet.write_table(pyarrow.table({"x": list(range(1000))}), path)
+    path.write_bytes(path.read_bytes()[:-50])
+    for where, why in ((str(path), "cut.parquet cannot be read"), ("-", "no standard input")):
+        with pytest.raises(UsageError, match=why):
+            scores(where, None)
+
+
 def arrow_table(rows: list[dict[str, Any]]) -> Any:
     """Exported decisions as a table."""
     import pyarrow
@@ -181,12 +217,13 @@ def arrow_table(rows: list[dict[str, Any]]) -> Any:
 def test_commands_give_the_same_on_spark_and_over_connect(
     policies: tuple[Path, Path], tmp_path: Path, remote: str | None
 ) -> None:
-    """`decide` byte for byte in its order, `diff` but for its run; a folder of three files."""
+    """`decide` byte for byte in its order, `diff` but for its run; a folder of three files and a text."""
     folder = tmp_path / "records"
     folder.mkdir()
+    (folder / "readme.txt").write_text("It is not read.")
     lines = random_lines(Random(6), 90)
     for n in range(3):
-        (folder / f"{n}.jsonl").write_bytes(b"\n".join(lines[n::3]) + b"\n")
+        (folder / f"{n}.jsonl").write_bytes(b"\n".join(lines[n::3]) + b"\n\n")
     env = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
     env["PYSPARK_PYTHON"] = sys.executable
     env |= {"SPARK_REMOTE": remote} if remote else {}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reviewbot.cli.unread import UnreadCount
 from reviewbot.domain.errors import UsageError
-from reviewbot.history.files import find_files
+from reviewbot.history.files import ENDINGS, find_files
 from reviewbot.history.partial import JudgingJob, Sums
 from reviewbot.history.records import COLUMN
 from reviewbot.history.scores import Scores
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 TABLE = "table:"
+_DAMAGED = re.compile(r"\[FAILED_READ_FILE[^\]]*\] ([^\n]*)")
 _LINES = (".jsonl", ".ndjson", ".json", ".txt", ".gz")
 _ELSEWHERE = ("SPARK_REMOTE", "SPARK_MASTER", "MASTER", "SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT")
 """Where any of these is set, somebody has said which Spark to use."""
@@ -29,46 +33,62 @@ SIZE = 8 << 20
 
 def count(where: str, column: str | None, job: JudgingJob, sums: Sums) -> None:
     """Add up what the policies of a job make of records. Raises UsageError."""
-    count_frame(_frame(where), job, sums, column)
+    with _reading(where):
+        count_frame(_frame(where, column), job, sums, column)
 
 
 def decide(where: str, column: str | None, job: JudgingJob, unread: UnreadCount) -> Iterator[bytes]:
     """The answer to each record as a JSON line: files by name, then rows. Raises UsageError."""
-    lines = decide_in_order(_frame(where), job, column)
-    for answer, error in lines.toLocalIterator():
-        if error is None:
-            unread.judged += 1
-        else:
-            unread.add(where, error)
-        yield answer.encode() + b"\n"
+    with _reading(where):
+        lines = decide_in_order(_frame(where, column), job, column)
+        for answer, error in lines.toLocalIterator():
+            if error is None:
+                unread.judged += 1
+            else:
+                unread.add(where, error)
+            yield answer.encode() + b"\n"
 
 
 def scores(where: str, since: datetime | None) -> Scores:
     """How the decisions of an exported log turned out. Raises UsageError."""
-    frame = _frame(where)
-    if COLUMN in frame.columns:
-        raise UsageError(f"{where}: on Spark an exported log is read from Parquet or a table")
-    return scorecards(frame, since=since)
+    with _reading(where):
+        return scorecards(_frame(where, None), since=since)
 
 
-def _frame(where: str) -> DataFrame:
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """Say of what cannot be read that it cannot; PySpark's and Py4J's errors have no common root."""
+    try:
+        yield
+    except Exception as error:
+        from pyspark.errors import AnalysisException
+
+        damaged = _DAMAGED.search(str(error))
+        if damaged is None and not isinstance(error, AnalysisException):
+            raise
+        why = damaged[1] if damaged else str(error)
+        raise UsageError(f"{where} cannot be read: {why}") from error
+
+
+def _frame(where: str, column: str | None) -> DataFrame:
     """The records of a table (`table:NAME`), or of files, with where each row stands."""
-    from pyspark.errors import PySparkException
     from pyspark.sql import functions as f
 
-    try:
-        session = _session()
-        if where.startswith(TABLE):
-            return session.table(where.removeprefix(TABLE))
-        reader = session.read.option("recursiveFileLookup", "true")
-        if _is_lines(where):
-            frame = reader.text(where).withColumnRenamed("value", COLUMN)
-        else:
-            frame = reader.parquet(where)
-        place = (f.col(f"_metadata.{name}").cast("string").alias(name) for name in PLACE)
-        return frame.select("*", *place)
-    except PySparkException as error:
-        raise UsageError(f"{where} cannot be read: {error.getMessage() or error}") from error
+    if where == "-":
+        raise UsageError("Spark reads no standard input: name a file, a folder or table:NAME")
+    session = _session()
+    if where.startswith(TABLE):
+        return session.table(where.removeprefix(TABLE))
+    reader = session.read.option("recursiveFileLookup", "true")
+    if Path(where).is_dir():
+        reader = reader.option("pathGlobFilter", f"*{{{','.join(ENDINGS)}}}")
+    if _is_lines(where):
+        lines = reader.text(where).where(f.col("value").rlike(r"\S"))  # a blank line is no record
+        frame = lines.withColumnRenamed("value", column or COLUMN)
+    else:
+        frame = reader.parquet(where)
+    place = (f.col(f"_metadata.{name}").cast("string").alias(name) for name in PLACE)
+    return frame.select("*", *place)
 
 
 def _session() -> SparkSession:

@@ -78,6 +78,8 @@ class RecordedPast(msgspec.Struct, frozen=True):
             from reviewbot.cli.on_spark import scores
 
             found = scores(self.where, since)
+            parts, reasons = found.parts, found.unreadable()
+            unread.add_all(sum(reasons.values()), ((self.where, why) for why in reasons if why))
         else:
             gathered = ScoredFiles()
             for part in self._worked(screen, decisions_of_files, since, unread):

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
+from reviewbot import __version__
 from reviewbot.cli import each_key
 from reviewbot.cli.command import MomentType, command, format_option, ledger_option, policy_option
 from reviewbot.cli.each_key import for_each_key
@@ -234,6 +235,7 @@ def _as_past(key: str, document: Document, answered: Iterable[Graded], unread: U
     return Past(
         key=key,
         title=document.title,
+        version=__version__,
         read=unread.read,
         judged=unread.judged,
         unreadable=unread.count,

@@ -31,6 +31,8 @@ ROWS = 1 << 16
 ENDINGS = (".parquet", ".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
 """What is read of a folder."""
 _PACKED, _PARQUET = b"\x1f\x8b", b"PAR1"
+_MARK = b"\xef\xbb\xbf"
+"""Some tools put it before the first line of a text in UTF-8."""
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://")
 _WILD = re.compile(r"[*?\[]")
 
@@ -84,8 +86,7 @@ def find_files(where: str) -> list[RecordFile]:
     elif Path(where).is_dir():
         found = [_local(path) for path in _in_folder(where)]
     elif _WILD.search(where) and not Path(where).exists():
-        paths = glob.glob(where, recursive=True)  # noqa: PTH207 - from the root as well
-        found = [_local(path) for path in paths if _is_wanted(path)]
+        found = [_local(path) for path in _matching(where)]
     else:
         return [_local(where)]
     if not found:
@@ -96,12 +97,18 @@ def find_files(where: str) -> list[RecordFile]:
 def _in_folder(folder: str) -> Iterator[str]:
     for path in Path(folder).rglob("*"):
         names = path.relative_to(folder).parts
-        if not any(name[0] in "._" for name in names) and path.name.endswith(ENDINGS):
+        is_wanted = path.name.endswith(ENDINGS) and not path.is_dir()
+        if is_wanted and not any(name[0] in "._" for name in names):
             yield str(path)
 
 
-def _is_wanted(path: str) -> bool:
-    return not Path(path).is_dir() and Path(path).name[0] not in "._"
+def _matching(pattern: str) -> set[str]:
+    """What a glob means, of each folder what is in it: Spark writes a table as one, `x.parquet/`."""
+    found: set[str] = set()
+    for path in map(Path, glob.glob(pattern, recursive=True)):  # noqa: PTH207 - from the root as well
+        if path.name[:1] not in ("", ".", "_"):
+            found.update(_in_folder(str(path)) if path.is_dir() else (str(path),))
+    return found
 
 
 def _local(path: str) -> RecordFile:
@@ -172,6 +179,8 @@ def _pieces_of(file: RecordFile) -> Iterator[Piece]:
     with open_file(file.path) as opened:
         begin = opened.peek(4)[:4] if isinstance(opened, BufferedReader) else b""
         if begin == _PARQUET:
+            if not opened.seekable():
+                raise UsageError(f"{file.path}: Parquet is read from a file, and this is a pipe")
             yield from _row_groups(file, opened)
         elif begin[:2] == _PACKED:
             yield from _unpacked(file, opened)
@@ -221,8 +230,11 @@ def _unpacked(file: RecordFile, opened: BinaryIO) -> Iterator[Lines]:
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
     """Lines of about `SIZE` bytes at a time."""
+    mark = _MARK
     while lines := file.read(SIZE):
-        yield lines if lines.endswith(b"\n") else lines + file.readline()
+        whole = lines if lines.endswith(b"\n") else lines + file.readline()
+        yield whole.removeprefix(mark)
+        mark = b""
 
 
 def need_arrow() -> tuple[Any, Any]:
@@ -241,6 +253,10 @@ def lines_from(file: BinaryIO, piece: LineRange) -> Iterator[bytes]:
     file.seek(max(at - 1, 0))
     if at:
         at += len(file.readline()) - 1
+    elif file.read(len(_MARK)) == _MARK:
+        at = len(_MARK)
+    else:
+        file.seek(0)
     while at < end:
         left = min(_AT_ONCE, end - at)
         # They end where there are more bytes than the hint, and a hint of nothing means all.

@@ -20,9 +20,11 @@ import msgspec
 
 from reviewbot.domain.decision import DONE, Action, Decision, Mode, State
 from reviewbot.domain.review import ReviewKind
+from reviewbot.domain.text import safe_line
 from reviewbot.history.batch import Part, part_of, worked
 from reviewbot.history.files import Piece, RecordFile
-from reviewbot.history.records import CellTable, PieceReader, Reader
+from reviewbot.history.partial import UNREADABLE
+from reviewbot.history.records import COLUMN, CellTable, PieceReader, Reader
 from reviewbot.insights.grades import Grade
 from reviewbot.insights.scorecard import AskedAnswers, RuleScore, Scorecard, scorecard
 from reviewbot.insights.spill import SortedRuns
@@ -81,7 +83,7 @@ GRADED = (
     *((name, "long") for name in ("count", "done", "micros")),
 )
 """The columns of what things came to: `grade` by its word, `asked` by what was answered, `decided` by who
-decided, `outcome`."""
+decided, `outcome`; `unreadable` by why, and `part`."""
 Graded = tuple[str, str, str, str, int, int, int]
 _of_line = msgspec.json.Decoder(ExportedDecision).decode
 
@@ -117,17 +119,29 @@ def grade_thing(decisions: Iterable[Logged]) -> Iterator[Graded]:
 
 
 def grade_batches(batches: Iterable[Any]) -> Iterator[list[Graded]]:
-    """What Arrow record batches come to, of rows (`SCORED`) that are sorted by thing; a few at a time."""
-    rows = (row for batch in batches for row in _TABLE.source_of(batch).payloads)
-    decisions = map(_of_row, rows)
+    """What Arrow record batches come to, of rows (`SCORED`) or lines (`COLUMN`) that are sorted by thing;
+    a few at a time."""
     found = Scores()
-    for number, (_, thing) in enumerate(groupby(decisions, lambda d: (d.review, d.task_id)), 1):
+
+    def decisions() -> Iterator[ExportedDecision]:
+        for batch in batches:
+            is_lines = COLUMN in batch.schema.names
+            cells = (
+                batch.column(COLUMN).to_pylist() if is_lines else _TABLE.source_of(batch).payloads
+            )
+            for cell in cells:
+                try:
+                    yield _of_line(cell or "") if is_lines else _of_row(cell)
+                except ValueError as error:
+                    found.give_up(str(error))
+
+    for number, (_, thing) in enumerate(groupby(decisions(), lambda d: (d.review, d.task_id)), 1):
         found.merge(grade_thing(decision.logged() for decision in thing))
         if number % 10_000 == 0:
             yield found.rows()
             found = Scores()
     if left := found.rows():
-        yield left
+        yield [*left, ("part", "", "", "", 1, 0, 0)]
 
 
 class Decided(NamedTuple):
@@ -147,6 +161,20 @@ class Scores:
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._done: Counter[tuple[str, str, str, str]] = Counter()
         self._micros: Counter[tuple[str, str, str, str]] = Counter()
+
+    def give_up(self, why: str) -> None:
+        """Count a row that is no decision; of the first few it is known why."""
+        word = safe_line(why, 300) if len(self.unreadable()) < UNREADABLE else ""
+        self.merge([("unreadable", "", "", word, 1, 0, 0)])
+
+    def unreadable(self) -> dict[str, int]:
+        """How many rows are no decisions, by why."""
+        return {key[3]: count for key, count in self._of("unreadable")}
+
+    @property
+    def parts(self) -> int:
+        """In how many parts a cluster read them."""
+        return self._counts["part", "", "", ""]
 
     def merge(self, rows: Iterable[Graded]) -> None:
         """Add rows."""

@@ -178,6 +178,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=PA
 
     key: str
     title: str
+    version: str
     read: int
     judged: int
     unreadable: int

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,30 @@ def test_every_line_once(lines: list[bytes], size: int, ended: bool) -> None:
         assert text_of(packed)[0] == text
 
 
+@pytest.mark.parametrize("size", [4, 9, 100])
+def test_the_mark_before_a_text_is_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """What some tools put before the first line costs no record, plain or packed."""
+    monkeypatch.setattr(files, "SIZE", size)
+    text = "\ufeff{}\n{}\n".encode()
+    plain, packed = tmp_path / "plain", tmp_path / "packed.gz"
+    plain.write_bytes(text)
+    packed.write_bytes(gzip.compress(text))
+    assert text_of(plain)[0] == text_of(packed)[0] == b"{}\n{}\n"
+
+
+def test_parquet_in_a_pipe_is_refused_in_words(tmp_path: Path) -> None:
+    """It is read from its end, which a pipe has not."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=pipe.write_bytes, args=(b"PAR1",))
+    writing.start()
+    with pytest.raises(UsageError, match="this is a pipe"):
+        text_of(pipe)
+    writing.join()
+
+
 def test_a_packed_file_that_breaks_off_cannot_be_read(tmp_path: Path) -> None:
     """It is not taken for a shorter one."""
     path = tmp_path / "half.gz"
@@ -84,17 +110,19 @@ def test_a_large_row_group_is_cut_and_every_row_read_once(
 
 def test_a_folder_and_a_glob_are_read_by_name(tmp_path: Path) -> None:
     """Deep, without what is hidden or a mark of another program; a file among them need not end so."""
-    for name in ("b.jsonl", "a/z.parquet", "a/_SUCCESS", ".c.jsonl", "d.txt", "_x/e.jsonl"):
+    table = "a/t.parquet/0.parquet"  # a table as Spark writes it
+    for name in ("b.jsonl", "a/z.parquet", "a/_SUCCESS", ".c.jsonl", "d.txt", "_x/e.jsonl", table):
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.touch()
 
     def names(where: str) -> list[str]:
         return [str(Path(file.path).relative_to(tmp_path)) for file in find_files(where)]
 
-    assert names(str(tmp_path)) == ["a/z.parquet", "b.jsonl"]
-    assert names(f"{tmp_path}/*") == ["b.jsonl", "d.txt"]
-    assert names(f"{tmp_path}/**/*.parquet") == ["a/z.parquet"]
+    assert names(str(tmp_path)) == [table, "a/z.parquet", "b.jsonl"]
+    assert names(f"{tmp_path}/*") == [table, "a/z.parquet", "b.jsonl", "d.txt"]
+    assert names(f"{tmp_path}/**/*.parquet") == [table, "a/z.parquet"]
+    assert names(f"{tmp_path}/a/*.parquet") == [table, "a/z.parquet"]
     assert names(f"{tmp_path}/d.txt") == ["d.txt"]
     with pytest.raises(UsageError, match="nothing to read"):
         find_files(f"{tmp_path}/*.csv")

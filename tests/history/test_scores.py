@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from reviewbot.domain.decision import Action, State
 from reviewbot.history import files
 from reviewbot.history.files import find_files
+from reviewbot.history.partial import UNREADABLE
+from reviewbot.history.records import COLUMN
 from reviewbot.history.scores import (
     ExportedDecision,
     ScoredFiles,
@@ -96,8 +98,25 @@ def test_files_of_any_cut_are_graded_as_the_log_is(seed: int) -> None:
             gathered.take(part)
         scores = gathered.scores()
     assert cards(scores) == cards(elsewhere) == cards(as_the_log(decisions))
-    assert sorted(scores.rows()) == sorted(elsewhere.rows())
+    counted = [row for row in elsewhere.rows() if row[0] != "part"]
+    assert sorted(scores.rows()) == sorted(counted) and elsewhere.parts == 1
     assert scores.read == len(decisions) == sum(scores.outcomes().values())
+
+
+def test_a_cluster_counts_what_is_no_decision() -> None:
+    """Lines and rows of a table; it costs none of the others, and some are told by why."""
+    arrow = pytest.importorskip("pyarrow")
+    decisions = random_decisions(Random(2), 9)
+    rows = [msgspec.structs.asdict(decision) for decision in decisions]
+    lines = [msgspec.json.encode(decision).decode() for decision in decisions]
+    table = arrow.Table.from_pylist([*rows, *({**rows[0], "outcome": f"x{n}"} for n in range(9))])
+    text = arrow.table({COLUMN: [*lines, *(f'{{"review": {n}}}' for n in range(8)), None]})
+    for read in (table, text):
+        found = Scores()
+        for some in grade_batches(read.to_batches()):
+            found.merge(some)
+        assert found.read == 9 and sum(found.unreadable().values()) == 9
+        assert len(found.unreadable()) <= UNREADABLE + 1
 
 
 def test_what_is_no_decision_is_told(tmp_path: Path) -> None:
