@@ -9,7 +9,7 @@ import pytest
 
 from reviewbot.policy import starters
 from reviewbot.policy.engine.judge import compile_policy
-from reviewbot.policy.explain.summary import read_change, read_policy
+from reviewbot.policy.explain.summary import UNDECIDED, read_change, read_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
 from reviewbot.policy.testing.cases import run_cases
@@ -71,6 +71,17 @@ def test_the_texts_are_those_of_a_task_that_the_rule_decides() -> None:
     text = "\n".join(sentence for passage in passages for sentence in passage.sentences)
     assert "Our check read all 60 comments under the video on Jun 2, 2026" in text
     assert "{" not in text
+
+
+def test_the_text_of_the_deadline_is_that_of_a_task_too() -> None:
+    """What is sent when nobody decided is signed like all else."""
+    text = steady("cautious").policy
+    assert "  if undecided: approve\n" in text
+    cases = "[{when: {last.comments_scraped: between 1 and 99}, then: {then: dispute, reason: not_found}}, {otherwise: leave}]"
+    judge = compile_policy(policy_of(text.replace("undecided: approve", f"undecided: {cases}")))
+    passages = read_policy(judge.policy, examples(judge, ()))
+    (last,) = (passage.sentences for passage in passages if passage.title == UNDECIDED)
+    assert any("Our check read all 60 comments under the video" in sentence for sentence in last)
 
 
 def test_a_policy_without_conditions_of_its_own_shows_the_usual_task() -> None:

@@ -7,7 +7,7 @@ from datetime import date
 
 import msgspec
 
-from reviewbot.domain.decision import Action
+from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.domain.text import safe_line
 from reviewbot.policy.engine.templates import duration, money, share
 from reviewbot.policy.explain.phrases import Prose, prose_value
@@ -85,8 +85,9 @@ def read_policy(
     prose = Prose(policy)
     limits = tuple(_guardrails(policy.guardrails, prose))
     most = None if examples is None else MOST_ENTRIES
+    shown = {name: Prose(policy, facts) for name, facts in (examples or {}).items()}
     rules = (
-        Passage(title_of(rule), tuple(_rule(rule, Prose(policy, (examples or {}).get(rule.name)))))
+        Passage(title_of(rule), tuple(_rule(rule, shown.get(rule.name, prose))))
         for rule in policy.rules
     )
     return (
@@ -98,7 +99,7 @@ def read_policy(
         ),
         *rules,
         Passage("When no rule matches", (_no_rule(policy.rules[-1]),)),
-        Passage(UNDECIDED, tuple(_deadline(policy.deadline, prose))),
+        Passage(UNDECIDED, tuple(_deadline(policy.deadline, shown.get(DEADLINE, prose)))),
         *([Passage("Limits", limits)] if limits else []),
         *(Passage(f'Hours "{hours.name}"', (_hours(hours),)) for hours in policy.hours),
         *(

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
+from reviewbot.domain.decision import DEADLINE
 from reviewbot.policy.catalog import CATALOGUE, Fact, FactType
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.lint.usual import Impossible, usual_facts
-from reviewbot.policy.model import AllOf, AnyOf, Compare, Condition, Lists, Policy, Rule
+from reviewbot.policy.model import AllOf, AnyOf, Compare, Condition, Lists, Policy
 from reviewbot.policy.operators import InList, Matches, OneOf
 from reviewbot.policy.testing.cases import CaseResult
 
@@ -22,7 +23,7 @@ _STEPS: dict[FactType, float] = {FactType.COUNT: 1, FactType.SCORE: 0.01, FactTy
 def examples(judge: Judge, results: Iterable[CaseResult]) -> dict[str, Facts]:
     """By the name of a rule, a task that it decides: of the policy's tests, else the usual one changed.
 
-    A rule for which none was found is left out.
+    By `deadline` one that its text is sent to. Who has found none is left out.
     """
     tested = {
         look.evaluation.rule: look.facts
@@ -31,21 +32,23 @@ def examples(judge: Judge, results: Iterable[CaseResult]) -> dict[str, Facts]:
         if look.evaluation.rule_index is not None
     }
     found: dict[str, Facts] = {}
-    for rule in judge.policy.rules:
-        facts = tested.get(rule.name) or _arranged(judge, rule)
+    cases = judge.policy.deadline.fallbacks
+    spoken = [(DEADLINE, case.when) for case in cases if case.then.reason is not None]
+    for name, when in (*((rule.name, rule.when) for rule in judge.policy.rules), *spoken[:1]):
+        facts = tested.get(name) or _arranged(judge, name, when)
         if facts is not None:
-            found[rule.name] = facts
+            found[name] = facts
     return found
 
 
-def _arranged(judge: Judge, rule: Rule) -> Facts | None:
-    """The usual task with as little changed as the rule asks for."""
+def _arranged(judge: Judge, name: str, when: Condition | None) -> Facts | None:
+    """The usual task with as little changed as is asked for."""
     review = judge.policy.applies_to.review
     catalogue = CATALOGUE[review]
     usual = usual_facts(review, {})
     lists = Lists(judge.policy, judge.calendars)
     nearest: Facts | None = None
-    for compares in _ways(rule.when):
+    for compares in _ways(when):
         choices: list[list[tuple[str, Any]]] = []
         for compare in compares:
             fact = catalogue[compare.fact]
@@ -61,7 +64,7 @@ def _arranged(judge: Judge, rule: Rule) -> Facts | None:
                 facts = usual_facts(review, dict(given))
             except Impossible:
                 continue
-            if judge.decide(facts).rule == rule.name:
+            if judge.decide(facts).rule == name:
                 return facts
             nearest = nearest or facts
     return nearest
