@@ -10,8 +10,10 @@ from textwrap import indent
 import pytest
 
 from reviewbot.policy.diagnostics import Finding, Severity
+from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.language.parser import parse_policy
 from reviewbot.policy.model import Policy
+from reviewbot.policy.testing.cases import run_cases
 from reviewbot.policy.testing.check import MARGIN, POLL, analyse, checked
 
 TODAY = date(2026, 11, 22)
@@ -540,6 +542,20 @@ def test_a_policy_with_an_error_of_meaning_is_not_usable() -> None:
     assert parsed.policy is None
     assert [(f.code, f.path) for f in parsed.findings] == [(code, "planted.yaml")]
     assert checked(parse_policy("policy: x", path="x.yaml", read=_no_file)).policy is None
+
+
+@pytest.mark.parametrize("given", ["task.platform: tiktok", "task.saved_account_id: A-1"])
+def test_a_test_is_about_a_task_that_the_policy_applies_to(given: str) -> None:
+    """What is left out is one of those; another task is never judged by these rules."""
+    scope = "applies to: {platform: instagram, saved_account_id: [a-1, b-2]}\n"
+    rules = rule("ours", "task.platform: instagram\ntask.saved_account_id: [a-1, b-2]", "escalate")
+    test = "tests:\n  - {name: usual, expect: escalate, by: ours}\n"
+    policy = policy_of(rules, head=scope, deadline=DEADLINE + test)
+    assert [result.problems for result in run_cases(compile_policy(policy))] == [()]
+    test += f"  - {{name: odd, given: {{{given}}}, expect: escalate}}\n"
+    (told,) = found_in(rules, head=scope, deadline=DEADLINE + test)
+    assert (told.code, told.severity) == ("P139", Severity.ERROR)
+    assert str(told.under).startswith("applies to:  takes ")
 
 
 @pytest.mark.parametrize("at", ["", "    at: 1h after confirmed\n"])

@@ -14,9 +14,8 @@ from math import inf
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
-from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType
+from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact
 from reviewbot.policy.engine.calendar import calendars_of
 from reviewbot.policy.lint.boxes import Boxes
 from reviewbot.policy.lint.partitions import Domain, as_number, cut_points, domain_of
@@ -49,7 +48,7 @@ from reviewbot.policy.lint.solver import (
     of_one_variable,
 )
 from reviewbot.policy.lint.texts import texts_like
-from reviewbot.policy.lint.usual import WINDOW, ordinarily_known
+from reviewbot.policy.lint.usual import WINDOW, narrowed, ordinarily_known
 from reviewbot.policy.lint.walks import (
     CLOCKS,
     COUNT,
@@ -64,7 +63,6 @@ from reviewbot.policy.lint.walks import (
 )
 from reviewbot.policy.model import (
     AllOf,
-    AppliesTo,
     Compare,
     Condition,
     EachAttempt,
@@ -116,7 +114,7 @@ class PolicyModel:
         self.lists = Lists(policy, calendars_of(policy))
         self.waited, self.left, self.returns = CLOCKS[policy.applies_to.review]
         self._patterns = {pattern.name: pattern for pattern in policy.patterns}
-        self.narrowed = _narrowed(policy.applies_to)
+        self.narrowed = narrowed(policy.applies_to)
         self._catalogue = CATALOGUE[policy.applies_to.review] | self.narrowed
         self._budget = Budget(MOST_WORK)
         self._domains: list[Domain] = []
@@ -479,17 +477,6 @@ class PolicyModel:
 
 
 _VALUES = {FALSE: False, TRUE: True, UNKNOWN: None}
-
-
-def _narrowed(scope: AppliesTo) -> dict[str, Fact]:
-    """The facts by which a policy says what it applies to: no other value of them is ever judged."""
-    platform = "task.platform" if scope.review == "comments" else "bundle.platform"
-    asked = {platform: scope.platform, "task.saved_account_id": scope.saved_account_id}
-    return {
-        name: replace(CATALOGUE[scope.review][name], type=FactType.CHOICE, values=values)
-        for name, values in asked.items()
-        if values and name in CATALOGUE[scope.review]
-    }
 
 
 def _is_sensible(fact: Fact, cell: Cell) -> bool:

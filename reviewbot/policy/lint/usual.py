@@ -29,6 +29,7 @@ from reviewbot.policy.facts import (
     last_attempt,
     summarise,
 )
+from reviewbot.policy.model import AppliesTo
 from reviewbot.policy.operators import read_literal
 from reviewbot.policy.values import Day
 
@@ -384,6 +385,18 @@ def usual_value(fact: Fact) -> Any:
     if value is not None:
         return value
     return fact.values[0] if fact.type is FactType.CHOICE else _BY_TYPE[fact.type]
+
+
+def narrowed(scope: AppliesTo) -> dict[str, Fact]:
+    """The facts by which a policy says what it applies to: no other value of them is ever judged."""
+    platform = "task.platform" if scope.review == "comments" else "bundle.platform"
+    asked = {platform: scope.platform, "task.saved_account_id": scope.saved_account_id}
+    facts = CATALOGUE[scope.review]
+    return {
+        name: replace(facts[name], type=FactType.CHOICE, values=values)
+        for name, values in asked.items()
+        if values and name in facts
+    }
 
 
 @cache

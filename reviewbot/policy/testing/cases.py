@@ -18,7 +18,7 @@ from reviewbot.policy.engine.templates import moment as shown_moment
 from reviewbot.policy.engine.trace import Evaluation, Outcome, RuleResult, rule_results
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
 from reviewbot.policy.facts import Facts
-from reviewbot.policy.lint.usual import Impossible, read_given, usual_facts
+from reviewbot.policy.lint.usual import Impossible, narrowed, read_given, usual_facts, usual_value
 from reviewbot.policy.model import Moment, Policy, PolicyTest, Reminder
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import Misread
@@ -147,7 +147,12 @@ def _facts_at(
     policy: Policy, calendars: Mapping[str, Calendar], test: PolicyTest, at: Moment | None
 ) -> Facts:
     review, zone = policy.applies_to.review, ZoneInfo(policy.timezone)
-    given = {name: read_given(text, CATALOGUE[review][name], zone) for name, text, _ in test.given}
+    given = {  # the typical review is one that the policy applies to
+        name: fact.values[0]
+        for name, fact in narrowed(policy.applies_to).items()
+        if usual_value(fact) not in fact.values
+    }
+    given |= {name: read_given(text, CATALOGUE[review][name], zone) for name, text, _ in test.given}
     if at is None:
         return usual_facts(review, given)
     start = usual_facts(review, {n: v for n, v in given.items() if n not in MOVING})

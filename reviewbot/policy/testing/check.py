@@ -14,6 +14,7 @@ import msgspec
 
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.engine.calendar import calendars_of
+from reviewbot.policy.facts import Facts
 from reviewbot.policy.language.parser import Parsed
 from reviewbot.policy.lint.attempt_checks import moved_without_a_check
 from reviewbot.policy.lint.calendar_proof import out_of_hours
@@ -42,7 +43,7 @@ from reviewbot.policy.lint.time_checks import (
 )
 from reviewbot.policy.lint.usual import Impossible
 from reviewbot.policy.lint.witnesses import rule_words
-from reviewbot.policy.model import Policy
+from reviewbot.policy.model import Policy, PolicyTest
 from reviewbot.policy.testing.cases import case_facts
 from reviewbot.policy.text_forms import listed
 from reviewbot.policy.values import Misread
@@ -80,7 +81,7 @@ def analyse(
         waits_too_long(world),
         late_reminders(world),
         idle_waits(world, dead),
-        impossible_tests(policy),
+        impossible_tests(world),
         limits_that_end_in_silence(world),
         silences_behind_limits(world, dead),
         late_deadline(world, margin=margin),
@@ -154,12 +155,12 @@ def untold(world: PolicyModel) -> Iterator[Finding]:
         )
 
 
-def impossible_tests(policy: Policy) -> Iterator[Finding]:
-    """Find each test for whose facts there is no task."""
-    calendars = calendars_of(policy)
+def impossible_tests(world: PolicyModel) -> Iterator[Finding]:
+    """Find each test for whose facts there is no task, or none that the policy applies to."""
+    policy, calendars = world.policy, calendars_of(world.policy)
     for test in policy.tests:
         try:
-            case_facts(policy, calendars, test, test.at)
+            facts = case_facts(policy, calendars, test, test.at)
         except Impossible as problem:
             fact = problem.fact
             spans = [span for name, _, span in test.given if name == fact]
@@ -175,3 +176,21 @@ def impossible_tests(policy: Policy) -> Iterator[Finding]:
             )
         except Misread:
             continue  # reading the policy has told of it
+        else:
+            yield from _of_others(world, test, facts)
+
+
+def _of_others(world: PolicyModel, test: PolicyTest, facts: Facts) -> Iterator[Finding]:
+    """Find what a test gives that makes it one of a task to which the policy does not apply."""
+    for name, _, span in test.given:
+        fact = world.narrowed.get(name)
+        if fact is not None and fact.read(facts) not in fact.values:
+            yield Finding(
+                code=IMPOSSIBLE,
+                severity=Severity.ERROR,
+                span=span,
+                path=test.path,
+                message="the policy does not apply to such a task, so no rule of it decides",
+                under=f"applies to:  takes {listed(fact.values)} alone",
+                cure="give another, or widen  applies to:",
+            )
