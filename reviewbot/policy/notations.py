@@ -57,9 +57,10 @@ _UNITS = {
     "h": "h hr hrs hour hours std stunde stunden stdn",
     "d": "d day days tag tage tagen",
     "w": "w wk week weeks woche wochen",
+    "M": "month months monat monate monaten",
 }
 UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split(" ")}
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "M": 30 * 86400}
 
 _MONTHS = _numbered(
     "jan january januar jän jänner,feb february februar,mar march mrz märz maerz,apr april,may mai,"
@@ -94,7 +95,7 @@ def plain(text: str) -> str:
 
 def bare(text: str) -> str:
     """Take away quotes and brackets around a text, and the stop behind it."""
-    text = text.strip().rstrip(".;,!…").strip()
+    text = text.strip().rstrip(".;,!?…").strip()
     while len(text) > 1 and (text[0], text[-1]) in (('"', '"'), ("'", "'"), ("(", ")"), ("<", ">")):
         text = text[1:-1].strip()
     return text
@@ -104,8 +105,10 @@ def as_number(text: str) -> str | None:
     """`1,5`, `.5`, `1.000,50`, `1'000`, `three` as a plain number."""
     text = bare(text).casefold()
     sign = "-" if text.startswith("-") else ""
-    text = text.removeprefix("-").removeprefix("+")
-    if shape(r"[\doli]+").fullmatch(text):
+    text = str(
+        shape(r"(\d) ?([.,]) ?(\d)").sub(r"\1\2\3", text.removeprefix("-").removeprefix("+"))
+    )
+    if shape(r"[\doli]+|[\doli]+[.,][\doli]*\d[\doli]*").fullmatch(text):
         text = text.replace("o", "0").replace("l", "1").replace("i", "1")
     if text in _NUMBERS:
         return f"{sign}{_NUMBERS[text]}"
@@ -213,8 +216,10 @@ def as_share(text: str) -> str | None:
 def as_money(text: str) -> str | None:
     """`20 cents`, `$0.20`, `0,20 dollars` in USD; other currencies are none."""
     text = bare(text).casefold()
+    parts = {"half a dollar": "50 cents", "half a buck": "50 cents", "a quarter": "25 cents"}
+    text = parts.get(text, text)
     cents = shape(
-        r"(.+?) ?(?:¢|c|ct|cts|cent|cents|us cents|usd cents?|us-cent|usd-cent)"
+        r"(.+?) ?(?:¢|c|ct|cts|penny|pennies|cent|cents|us cents|usd cents?|us-cent|usd-cent)"
     ).fullmatch(text)
     if cents is not None:
         number = as_number(cents.group(1))
@@ -257,7 +262,7 @@ def as_duration(text: str) -> str | None:
     if clock is not None:
         return _spelled(int(clock.group(1)) * 3600 + int(clock.group(2)) * 60)
     single = shape(r"(\d+) ?-?(\p{L}+)\.?").fullmatch(text)
-    if single is not None and UNIT_OF.get(single.group(2), "w") != "w":
+    if single is not None and UNIT_OF.get(single.group(2), "w") in "smhd":
         return f"{int(single.group(1))}{UNIT_OF[single.group(2)]}"
     seconds = _seconds(text.replace(" and ", " ").replace(" und ", " ").replace(", ", " "))
     is_whole = seconds == seconds.to_integral() and 0 < seconds <= 3650 * 86400

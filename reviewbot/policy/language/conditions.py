@@ -24,6 +24,7 @@ from reviewbot.policy.language.hints import (
     warn_blanks,
     warn_country,
     warn_ends,
+    warn_ids,
     warn_words,
 )
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
@@ -333,6 +334,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
             return None
         reading.look_at_word(scalar)
         warn_words(reading, scalar, fact)
+        warn_ids(reading, scalar, fact)
         warn_country(reading, scalar, fact, test)
     return test
 

@@ -18,12 +18,12 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
         return None  # a section that is not there is one mistake
     reading.missed.add((kind, name))
     cure, several = undeclared(reading, kind, name), asked_of(name, names)
-    opens = as_hours(name) if kind == "calendar" else None
-    if names and opens is not None and fold(name) not in map(fold, names):
+    opens = as_hours(name) if kind == "calendar" and names else None
+    if opens is not None and fold(name) not in map(fold, names):
         # Weekends are near to weekdays in their letters alone.
-        cure += f"; for others write  {name}:  there, and below it  open: {opens}"
-        several = asked(names[0]) if len(names) == 1 and opens == as_hours(names[0]) else several
-        names = ()
+        own = name if is_name(name) else "NAME"
+        cure += f"; for others write  {own}:  there, and below it  open: {opens}"
+        several, names = _same_hours(name, opens, names) or several, ()
     reading.add(
         "P023",
         (scalar, start, len(scalar.value)),
@@ -33,6 +33,12 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
         cure=cure if len(names) <= 12 else None,
     )
     return None
+
+
+def _same_hours(name: str, opens: str, names: tuple[str, ...]) -> str | None:
+    """Ask for the only hours that there are, where a name says the same, or times stand in its place."""
+    is_same = not is_name(name) or opens == as_hours(names[0])
+    return asked(names[0]) if len(names) == 1 and is_same else None
 
 
 def _is_misnamed(reading: Reading, part: str) -> bool:

@@ -215,9 +215,10 @@ def _with_family(reading: Reading, scalar: Scalar) -> str | None:
 def misread_test(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:
     """Report a test that a fact does not take, with the one that was meant."""
     meant = meant_test(reading, scalar.value, fact)
-    if meant is None and fact.type is FactType.TEXT:
+    is_list = meant is not None and (meant.cure or "in list" in meant.text)
+    if not is_list and (meant is None or fact.name.endswith("_id")) and fact.type is FactType.TEXT:
         named = only_named(reading, scalar.value, fact)
-        meant = None if named is None else Meant(named, sure=False)
+        meant = meant if named is None else Meant(named, sure=False)
     _misread(reading, scalar, misread, fact, meant)
 
 
@@ -230,8 +231,10 @@ def misread_listed(
     reading: Reading, scalar: Scalar, misread: Misread, fact: Fact, *, alone: bool
 ) -> None:
     """Report a value in brackets that a fact does not take; one that is `alone` may be a test."""
-    meant = meant_value(reading, scalar.value, fact)
-    test = meant_test(reading, scalar.value, fact) if alone and meant is None else None
+    test = meant_test(reading, scalar.value, fact) if alone else None
+    is_list = test is not None and test.text.startswith("[")
+    meant = None if is_list else meant_value(reading, scalar.value, fact)
+    test = test if meant is None else None
     if alone and misread.code == "P109":
         test = test or Meant(scalar.value)
     if test is not None:
@@ -301,12 +304,38 @@ def refuse_folded(reading: Reading, scalar: Scalar) -> bool:
 
 def only_named(reading: Reading, text: str, fact: Fact) -> str | None:
     """The test that a plain text names by its list, with a few words in front of it or none."""
-    said, few = f" {fold(text)} ", len(text.split(" ")) < 6 and not fact.name.endswith("text")
+    few = len(text.split(" ")) < 6 and not fact.name.endswith("text")
+    said = f" {fold(text).strip(_AROUND)} "
     names = {name: f" {fold(name)} " for name in reading.declared.get("list", ())}
     found = [name for name, own in names.items() if said.endswith(own) and (few or own == said)]
     if not found and few and fact.name.endswith("_id"):
         found = [name for name, own in names.items() if own in said]
-    return f"{'not ' * bool(begins(text, NOT))}in list {max(found, key=len)}" if found else None
+    if not found:
+        return None
+    name = max(found, key=len)
+    rest = said.replace(names[name], " ").split()
+    return f"{'not ' * bool(begins(text, NOT) or _DENYING & {*rest})}in list {name}"
+
+
+_AROUND = "$<>@#%*[](){}\"'`!?.:;, "
+_DENYING = {
+    *[
+        "no",
+        "not",
+        "never",
+        "without",
+        "none",
+        "missing",
+        "absent",
+        "outside",
+        "ohne",
+        "kein",
+        "keine",
+        "nicht",
+        "nie",
+        "fehlt",
+    ]
+}
 
 
 def refuse_named(reading: Reading, scalar: Scalar, meant: str) -> None:
@@ -346,6 +375,21 @@ def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> N
             message, cure = f'"{value}" is not how a country is told', "countries have two letters"
             under = None if code is None else f"did you mean  {code}  ?"
             reading.warn("P315", scalar.span, message, under=under, cure=cure)
+
+
+def warn_ids(reading: Reading, scalar: Scalar, fact: Fact) -> None:
+    """Warn of an id with a blank or a sign that parts several: nothing would equal it."""
+    own = scalar.value.removeprefix("not ")
+    pieces = shape(r" ?[;/|&] ?| ").split(own)
+    if not fact.name.endswith("_id") or len(pieces) < 2 or scalar.quoted:
+        return
+    no = "not " * (own != scalar.value)
+    meant = [f"{no}[{', '.join(pieces)}]"]
+    if own.split(" ") == pieces and len(pieces) == 2:
+        meant = [*(f"{no}{sign.join(pieces)}" for sign in "-_"), *meant]
+    message = f'no account has an id such as "{scalar.value}"'
+    cure = "write the id as the account has it"
+    reading.warn("P315", scalar.span, message, under=asked("  or  ".join(meant)), cure=cure)
 
 
 def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:

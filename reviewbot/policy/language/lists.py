@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 from reviewbot.policy.diagnostics import Severity
-from reviewbot.policy.language.forms import names_in_braces
+from reviewbot.policy.language.forms import LINES, names_in_braces
 from reviewbot.policy.language.grammar import COLUMNS, LIST_ENTRY, LIST_FILE, PATTERN
 from reviewbot.policy.language.list_file import ListSheet, WantedRows, path_beside
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
@@ -81,7 +81,7 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
         _warn_doubles(reading, entries, what, None)
         return NamedList(name=name, entries=entries, span=first_line(tree.span))
     if isinstance(tree, Scalar) and tree.value and not tree.value.endswith((".csv", ".txt")):
-        _refuse_text(reading, tree, what)
+        _refuse_text(reading, tree, what, _file_like(tree.value, files))
         return NamedList(name=name, entries=(), span=tree.span)
     if _refuse_lines(reading, tree, what):
         return NamedList(name=name, entries=(), span=first_line(tree.span))
@@ -135,8 +135,12 @@ def _behind_ids(tree: Tree) -> str | None:
     return f"- id: {key}  and below it  {own}: {value}" if value else f"- {key}"
 
 
-def _refuse_text(reading: Reading, scalar: Scalar, what: str) -> None:
-    """Report values that stand in one text, with them in brackets."""
+def _refuse_text(reading: Reading, scalar: Scalar, what: str, file: str | None) -> None:
+    """Report values that stand in one text, with them in brackets, or the name of a file that is there."""
+    if file is not None:
+        under = f"did you mean  file: {file}  ?"
+        reading.add("P031", scalar, f"{what} takes {LINES}, not a text", under=under)
+        return
     apart = r"(?:^| )-" if scalar.value.startswith("-") else "[,;|]"
     pieces = (piece.strip() for piece in shape(apart).split(scalar.value.strip("()[]{} ")))
     meant = f"[{', '.join(filter(None, pieces))}]"

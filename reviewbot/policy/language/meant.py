@@ -14,7 +14,7 @@ from decimal import Decimal
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.language.meant_texts import SEVERAL, AskedText, Meant
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.spoken import by_the_clock
+from reviewbot.policy.language.spoken import by_the_clock, clock_in
 from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.notations import (
     DATE_WORDS,
@@ -46,6 +46,7 @@ from reviewbot.policy.operators.phrases import (
     begins,
     ends,
     is_nothing,
+    turned_round,
 )
 from reviewbot.policy.operators.words import well_spelt
 from reviewbot.policy.text_forms import nearest, only_cure, shape, spelt
@@ -78,7 +79,7 @@ _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-|~| ti
 _ENDS = " and | und |, ?| to | bis | or |-"
 _OF_BETWEEN = (" and ", " und ", ",", " / ", " & ", " or ")
 """What joins two ends behind `between` only."""
-_OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+)"
+_OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+| (?:or so|oder so|left|remaining|übrig))"
 """A number with words behind it that its fact says already."""
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
 
@@ -95,7 +96,11 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
         return Meant("", why=why, cure=f"write  {ago}")
     asked = _Asked(reading, fact)
     tidy = bare(plain(text)) if fact.type is not FactType.TEXT else plain(text)
-    meant = asked.text(well_spelt(tidy)) if fact.type is FactType.TEXT else asked.spelt(tidy)
+    meant = (
+        asked.text(turned_round(tidy) or well_spelt(tidy))
+        if fact.type is FactType.TEXT
+        else asked.spelt(tidy)
+    )
     if isinstance(meant, Meant):
         return meant
     if meant is None or meant == text or not all(map(asked.is_test, meant.split("  or  "))):
@@ -118,6 +123,8 @@ def _how_long_ago(reading: Reading, text: str, fact: Fact) -> str | None:
     )
     length = as_duration(rest) if rest else None
     words = {"before": "more than", "after": "less than"}.get(words, words)
+    if clock_in(rest) is not None and not rest.endswith("h"):
+        return None  # a time of day, which is asked by the name of hours
     return None if age is None or length is None else f"{age}: {words} {length}"
 
 
@@ -172,10 +179,14 @@ class _Asked(AskedText):
         glued = shape(r"(\p{L}[\p{L} ]*\p{L})(\d.*)").fullmatch(text) if not depth else None
         if glued is not None and begins(glued.group(1), COMPARISONS):
             text = " ".join(glued.groups())
+        if called := self._called(text):
+            return called
         if whether := self._whether_known(text):
             return whether
-        if exact := shape(r"(exactly|genau|known|bekannt) (.+)").fullmatch(text):
-            self.sure = self.sure and "k" not in exact.group(1)
+        if exact := shape(
+            r"(exactly|genau|known|bekannt|only|just|nur|maybe|vielleicht) (.+)"
+        ).fullmatch(text):
+            self.sure = self.sure and exact.group(1) in ("exactly", "genau", "only", "just", "nur")
             return self.typed(exact.group(2), depth + 1)
         sure, why = self.sure, self.why
         ways: tuple[Callable[[str, int], str | None], ...] = (
@@ -204,6 +215,18 @@ class _Asked(AskedText):
         self.sure, self.why = False, "a remark stands behind a #"
         return self.typed(found.group(1), depth + 1) if found else None
 
+    def _called(self, text: str) -> str | None:
+        """`not found`, which is what one of the values is called, or `not_verified`, a value denied."""
+        if self.fact.type is not FactType.CHOICE or text in self.fact.values:
+            return None
+        denied = shape(r"(?:un|non|not|nicht|kein)[ _-]?(.+)").fullmatch(text)
+        called = meaning(text, VALUES, self.fact.values) if denied or is_nothing(text) else None
+        if called is not None:
+            self.sure = False
+            return called
+        is_value = denied is not None and denied.group(1) in self.fact.values
+        return f"not {denied.group(1)}" if denied is not None and is_value else None
+
     def _negated(self, text: str, depth: int) -> str | None:
         found = begins(text, NOT)
         inner = self.typed(found[2], depth + 1) if found else None
@@ -217,6 +240,9 @@ class _Asked(AskedText):
         """`during desk`, or the name of the hours alone."""
         if self.fact.type is not FactType.MOMENT:
             return None
+        if outside := begins(text, "outside of,outside,außerhalb von,außerhalb,not during,except"):
+            name = self.named("calendar", outside[2])
+            return None if name is None else f"not in hours {name}"
         found = begins(text, IN_HOURS)
         name = self.named("calendar", found[2] if found else text, closely=found is None)
         return None if name is None else f"in hours {name}"
@@ -252,8 +278,10 @@ class _Asked(AskedText):
 
     def _range(self, text: str, _: int) -> str | None:
         """`1-99`, `80 to 95%`, `between A, B`."""
-        is_between = text.casefold().startswith(("between", "zwischen"))
-        head = shape("(?:between|zwischen|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
+        is_between = text.casefold().startswith(("between", "zwischen", "within"))
+        head = (
+            shape("(?:between|zwischen|within|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
+        )
         for joint in _JOINTS.split("|"):
             at = head.casefold().find(joint)
             if at <= 0 or (joint in _OF_BETWEEN and not is_between):
@@ -264,6 +292,12 @@ class _Asked(AskedText):
             ends_at = self.value(second) if second else None
             if starts is not None and ends_at is not None:
                 self.why = None if is_between else "a range is written with  between"
+                if (
+                    is_between
+                    and "%" in text
+                    and float(starts.strip("%")) > float(ends_at.strip("%"))
+                ):
+                    starts, ends_at = ends_at, starts
                 return f"between {starts} and {ends_at}"
         return self._odd_ends(head) if is_between else None
 
@@ -325,7 +359,7 @@ class _Asked(AskedText):
         if equal := shape(r"(?:than )?or equals?(?: to)? (.+)").fullmatch(rest):
             words = {"more than": "at least", "less than": "at most"}.get(words, words)
             rest = equal.group(1)
-        rest = rest.removeprefix("than ").removeprefix("of ")
+        rest = rest.lstrip(": ").removeprefix("than ").removeprefix("of ")
         value = self._passed(words, rest) or self.value(rest)
         if value is None and begins(rest, COMPARISONS) and depth < 2:
             return self._compared(rest, depth + 1)
@@ -444,6 +478,10 @@ class _Asked(AskedText):
         if sure is None and len(inside) == 1 and not any(word in _TURNING for word in words):
             self.sure = False
             return inside[0]
-        near = sure or meaning(text, VALUES, values) or next(iter(nearest(text, values)), None)
+        near = sure or meaning(text, VALUES, values)
+        bare_word = text.casefold().strip("_*% ")
+        parts = [value for value in values if bare_word in value.split("_")]
+        near = near or ("  or  ".join(parts) if 0 < len(parts) < 4 else None)
+        near = near or next(iter(nearest(text, values)), None)
         self.sure = self.sure and sure is not None
         return near

@@ -103,6 +103,9 @@ class AskedText:
             if found is None and "." in rest and " " not in rest:
                 self.sure = False
                 return f"{'not ' * negated}contains {rest}"
+            if found is None and self.fact.name.endswith("text"):
+                self.sure = False
+                return self._words_inside("contains", rest, negated)
             return found
         if words == "matches pattern":
             return self._pattern(rest, negated)
@@ -118,7 +121,18 @@ class AskedText:
         return self._words_inside("contains", rest.strip("/"), negated)
 
     def _words_inside(self, words: str, rest: str, negated: bool) -> Meant | str:
-        for word in ("the word ", "the text ", "any of ", "one of ", "either "):
+        rest = rest.lstrip(":= ")
+        rest = rest[1:-1] if rest[:1] == "(" and rest[-1:] == ")" else rest
+        for word in (
+            "the word ",
+            "the text ",
+            "the phrase ",
+            "dem wort ",
+            "das wort ",
+            "any of ",
+            "one of ",
+            "either ",
+        ):
             rest = rest[len(word) :] if rest.casefold().startswith(word) else rest
         rest = str(shape(rf" ?{REMARK}$").sub("", rest))
         rest = rest.strip("*%/ []").strip("\"'*%") if "%" in rest else rest.strip("* []")

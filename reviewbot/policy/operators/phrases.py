@@ -27,16 +27,16 @@ BEHIND = {
 """Comparisons that stand behind their value."""
 
 NOT = "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,besides"
-IS = "is equal to,equal to,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
+IS = "is equal to,equal to,equals to,the same as,same as,identical to,genau gleich,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
 TEXTS = {
-    "contains": "contains,contain,containing,mention,includes,include,including,does contain,contains the word,contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,with,mit,like",
-    "starts with": "starts with,start with,starting with,startswith,starts,begins with,begin with,beginning with,begins,beginnt mit,fängt an mit",
-    "ends with": "ends with,end with,ending with,endswith,ends in,ends,endet mit,endet auf,hört auf mit",
+    "contains": "contains,contain,containing,mention,mentioned,mentioning,contained,included,featuring,talks about,talking about,must contain,must include,should contain,should include,has to contain,text contains,the text contains,comment contains,it contains,if it contains,text with,any text with,something with,anything with,comment with,substring,erwähnt,umfasst,hat das wort,hat den text,text enthält,kommentar enthält,enthält das wort,muss enthalten,mit dem wort,includes,include,including,does contain,contains the word,contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,with,mit,like",
+    "starts with": "begint mit,startet mit,starts by,starting by,starts with,start with,starting with,startswith,starts,begins with,begin with,beginning with,begins,beginnt mit,fängt an mit",
+    "ends with": "finishes with,finishing with,ends on,ending on,ends with,end with,ending with,endswith,ends in,ends,endet mit,endet auf,hört auf mit",
     "matches pattern": "matches pattern,matches the pattern,match pattern,matches,match,matching,passt auf,entspricht,regex,pattern",
     "in list": "in list,in the list,in the list of,on list,on the list,on the list of,in lists,in liste,in der liste,auf der liste,auf liste,steht auf der liste,within list,inside list,from list,from the list,listed in,listed on,member of,a member of,the member of,part of,one of list,one of the list,any of list,list,liste,lists,belongs to,appears in,appears on,among,is among,gehört zu,in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
 }
-ABOUT = "about,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
-SOME = "yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
+ABOUT = "about,almost,nearly,fast,beinahe,knapp,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
+SOME = "a lot,lots,few,positive,non-zero,nonzero,not none,more than none,yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
 """What people write for a count that is not 0."""
 IN_HOURS = "in hours,during hours,during,within,inside,while,in the hours,in,on,innerhalb von,innerhalb,während,zu"
 """For the hours of the policy, asked of a moment."""
@@ -117,7 +117,25 @@ def _longest_first(table: str | tuple[tuple[str, str], ...]) -> tuple[tuple[str,
     return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
 
 
-_JOINTS = ' + ~ or ~ oder ~ and ~ und ~ list ~ | ~||~&&~,~"~“~„~”'
+_TURNED = {
+    r"fängt mit (.+) an": "starts with",
+    r"hört mit (.+) auf": "ends with",
+    r"(?:darf|soll) nicht (.+) enthalten": "not contains",
+    r"(?:muss|soll) (.+) enthalten": "contains",
+    r"(.+) (?:is in the (?:text|comment)|kommt (?:darin )?vor|ist (?:darin )?enthalten|is (?:included|contained))": "contains",
+}
+"""Tests of a text whose words stand around it, or behind it."""
+
+
+def turned_round(text: str) -> str | None:
+    """Write `promo kommt vor` or `fängt mit promo an` in the order of a test."""
+    for form, words in _TURNED.items():
+        if found := shape(form).fullmatch(text):
+            return f"{words} {found.group(1)}"
+    return None
+
+
+_JOINTS = ' + ~ or ~ oder ~ and ~ und ~ list ~|~&&~,~"~“~„~”'
 """What joins several values, apart by ~."""
 _FILES = (".csv", ".xlsx", ".xls", ".txt")
 
@@ -171,7 +189,7 @@ def _wild(text: str) -> str | None:
     """The sign with which other tools say that any text may stand there."""
     if len(text) > 2 and text[0] == text[-1] == "%":
         return "%"
-    if is_expression(text):
+    if is_expression(text) or turned_round(text):
         return text
     if text.casefold().startswith("like ") and "%" in text:
         return "like"
