@@ -49,7 +49,6 @@ def policy_pages(desk: Desk) -> Iterator[Page]:
         desk.call("policy", "test", STARTER, "--coverage", "--mutate"),
     )
     yield "policy-fmt", desk.call("policy", "fmt", "--check", STARTER)
-    yield "policy-schema", desk.call("policy", "schema")
     yield "policy-new", desk.call("policy", "new", str(desk.folder / "mine.yaml"))
     records = desk.folder / "records.jsonl"
     records.write_text("".join(json.dumps(record) + "\n" for record in _records()))
