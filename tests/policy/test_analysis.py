@@ -513,6 +513,27 @@ def test_what_a_text_may_come_to_is_measured_by_its_variant() -> None:
     assert [f.code for f in findings] == ["P221"]
 
 
+@pytest.mark.parametrize(
+    ("then", "decide_by", "words"),
+    [
+        ("approve", "2026-12-24 09:00", "one moment for all tasks"),
+        ("approve\n    hold: 70h", "4h before deadline", "held for 2d22h"),
+        ("approve\n    hold: 10m", "4h before deadline", ""),
+        ("wait\n    until: 2026-01-05 09:00", "4h before deadline", "waits for nothing"),
+        ("wait\n    until: 2030-01-05 09:00", "4h before deadline", ""),
+    ],
+)
+def test_a_moment_or_a_hold_fits_the_time_of_each_task(
+    then: str, decide_by: str, words: str
+) -> None:
+    """One date for all tasks lets silence pay some, a hold of days is cut, a day that is over is no wait."""
+    deadline = DEADLINE.replace("4h before deadline", decide_by)
+    assert decide_by in deadline
+    found = found_in(rule("first", "last.comments_scraped: 0", then) + REST, deadline=deadline)
+    told = [f for f in found if f.code == "P236"]
+    assert [words in f.message for f in told] == ([True] if words else [])
+
+
 def test_examples_are_tasks_that_the_policy_applies_to() -> None:
     """A policy for TikTok is not told of Instagram tasks, nor measured by their longer comments."""
     rules = rule("on tiktok", "task.platform: tiktok", "escalate")

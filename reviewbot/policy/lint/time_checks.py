@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import NOWHERE, Finding, Severity
@@ -13,6 +14,7 @@ from reviewbot.policy.lint.usual import WINDOW
 from reviewbot.policy.lint.walks import compares_in, conditions_of, deciding
 from reviewbot.policy.model import (
     BeforeDeadline,
+    Fixed,
     FromConfirmed,
     Hours,
     Moment,
@@ -28,6 +30,7 @@ SHORTER_THAN_POLL = "P232"
 WINDOWS = "P233"
 DECIDES_TOO_LATE = "P234"
 REMINDS_LATE = "P235"
+FITS_NO_TASK = "P236"
 
 _MOVING = frozenset({"clock", "account", "total", "fleet"})
 _DAY = 24 * 60
@@ -137,6 +140,41 @@ def late_deadline(world: PolicyModel, *, margin: float) -> Iterator[Finding]:
         "a decision whose answer was lost",
         cure=f"decide at least {duration(margin)} before the deadline",
     )
+
+
+def misfits(world: PolicyModel, today: date | None) -> Iterator[Finding]:
+    """Find fixed moments and holds that do not fit the time that each task has."""
+    moment = world.policy.deadline.decide_by
+    if isinstance(moment, Fixed):
+        yield Finding(
+            code=FITS_NO_TASK,
+            severity=Severity.WARNING,
+            span=moment.span,
+            message="this is one moment for all tasks: whose deadline comes before it is paid by silence",
+            detail="and from then on every undecided task is settled at once",
+            cure="count from each task's own times, as  3h before deadline",
+        )
+    latest = offset_of(moment)
+    for rule in world.policy.rules:
+        until = rule.then.until
+        if today is not None and isinstance(until, Fixed) and until.at.date() < today:
+            yield Finding(
+                code=FITS_NO_TASK,
+                severity=Severity.WARNING,
+                span=until.span,
+                message=f'this moment has passed, so "{rule.name}" waits for nothing',
+                cure="name a later one, or delete the rule",
+            )
+        if latest is not None and rule.hold is not None and rule.hold >= latest:
+            yield Finding(
+                code=FITS_NO_TASK,
+                severity=Severity.WARNING,
+                span=rule.name_span,
+                message=f'"{rule.name}" is to be held for {duration(rule.hold)}, and decisions stop '
+                f"{_hours(latest)} after the start at the latest",
+                detail="it is sent then, for a hold never crosses  decide by",
+                cure="hold it for a shorter time",
+            )
 
 
 def short_hours(world: PolicyModel, *, poll: float) -> Iterator[Finding]:

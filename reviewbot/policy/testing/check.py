@@ -38,6 +38,7 @@ from reviewbot.policy.lint.time_checks import (
     idle_waits,
     late_deadline,
     late_reminders,
+    misfits,
     short_hours,
     waits_too_long,
 )
@@ -85,6 +86,7 @@ def analyse(
         limits_that_end_in_silence(world),
         silences_behind_limits(world, dead),
         late_deadline(world, margin=margin),
+        misfits(world, today),
         short_hours(world, poll=poll),
         out_of_hours(world, today, dead) if today is not None else (),
     ):
