@@ -109,6 +109,13 @@ def test_every_answer_carries_the_headers(desk: WebDesk) -> None:
         assert "'unsafe" not in answer.headers["Content-Security-Policy"]
 
 
+def test_a_page_on_a_kept_connection_waits_for_no_acknowledgement(desk: WebDesk) -> None:
+    """The system would hold each body back for 40 ms, once a connection is no longer new."""
+    with desk.client() as stranger:
+        took = [stranger.get("/login").elapsed for _ in range(20)]
+    assert min(took[10:]) < timedelta(milliseconds=35)
+
+
 def test_passwords_let_in_and_failures_are_slowed(desk: WebDesk) -> None:
     """Ten failures of a name within five minutes, and even the right password waits."""
     now = desk.house.clock.now()
