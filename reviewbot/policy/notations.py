@@ -217,7 +217,7 @@ def as_money(text: str) -> str | None:
     """`20 cents`, `$0.20`, `0,20 dollars` in USD; other currencies are none."""
     text = bare(text).casefold()
     parts = {"half a dollar": "50 cents", "half a buck": "50 cents", "a quarter": "25 cents"}
-    text = parts.get(text, text)
+    text = parts.get(text, f"{text[1:].strip()} cents" if text.startswith("¢") else text)
     cents = shape(
         r"(.+?) ?(?:¢|c|ct|cts|penny|pennies|cent|cents|us cents|usd cents?|us-cent|usd-cent)"
     ).fullmatch(text)

@@ -310,6 +310,11 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
             message = f'"{word}" is the name of hours, not a moment'
             meant = f"{'not ' * (word != scalar.value)}in hours {word}"
             reading.add("P112", scalar, message, under=f"write  {meant}", replacement=meant)
+        elif (both := lines_of(reading, f"{fact.name}: {scalar.value}", reading.facts)) and both[0][
+            1:
+        ]:
+            cure = f"one test a line: write  {'  and below it  '.join(both[0])}"
+            reading.add("P013", scalar, "a second test stands in this line", cure=cure)
         else:
             misread_test(reading, scalar, misread, fact)
         return None

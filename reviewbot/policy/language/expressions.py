@@ -18,7 +18,7 @@ from reviewbot.policy.values import Misread
 
 _SUBJECT = (
     r"([\p{L}_][\p{L}\p{N}_.]*)\)?(?:\.(?:includes|contains|startswith|endswith)\(|"
-    r"\s*(?:[=!<>≥≤≠:]|is\b|are\b|in\b|not\b|at\b|more\b|less\b|between\b|contains\b|equals\b|ist\b))"
+    r"\s*(?:[=!<>≥≤≠:]|is\b|are\b|in\b|not\b|at\b|more\b|less\b|between\b|contains\b|equals\b|ist\b|mindestens\b|höchstens\b|mehr\b|weniger\b|über\b|unter\b|above\b|below\b|over\b|under\b|\d))"
 )
 _OR = r"(?:or|oder|\|\|?)"
 _JOINT = r"[\s()]*(?:\b(?:and|und|or|oder|but)\b|&&?|\|\|?|[,;])?[\s(]*(?:\b(not|nicht)\b|!)?[\s(]*"

@@ -92,9 +92,7 @@ class ListSheet:
             self._add("P129", spot(0, 0), "the list file is empty", cure)
             return ()
         head, *lines = rows
-        if first.strip().casefold().startswith("sep=") and len(first.strip()) < 6:
-            message = "this line is for Excel alone; the first line names the columns"
-            self._add("P129", spot(head.line, 0, len(first)), message, "delete this line")
+        if self._is_no_header(first, head, lines):
             return ()
         header = tuple(cell.text.casefold() for cell in head.cells)
         if not self._is_header(head, header):
@@ -106,6 +104,21 @@ class ListSheet:
         if not entries and (not lines or (self._wanted.where and len(read) == len(lines))):
             self._warn_empty(head, bool(lines))
         return entries
+
+    def _is_no_header(self, first: str, head: Row, lines: list[Row]) -> bool:
+        """Report a line in front of the header, for Excel or as a title; whether it is one."""
+        own, below = (
+            [cell.text.casefold() for cell in row.cells] for row in (head, *lines[:1], head)[:2]
+        )
+        message = "this line is for Excel alone; the first line names the columns"
+        if not first.strip().casefold().startswith("sep=") or len(first.strip()) > 5:
+            message = (
+                f"the first line names the columns, and the one with  {self._column}  stands below"
+            )
+            if self._column in own or self._column not in below:
+                return False
+        self._add("P129", spot(head.line, 0, len(first)), message, "delete this line")
+        return True
 
     def _warn_empty(self, head: Row, has_rows: bool) -> None:
         message = f"{self.what} holds no value, so nothing is ever in it"
@@ -237,6 +250,9 @@ class ListSheet:
         own = self._lines[row.line] + self._separators[0] * (columns - values)
         cure = f"write a {sign} for each value that is left out:  {own}"
         only = row.cells[0].text if values == 1 else ""
+        words = only.split(" ")
+        if len(words) == columns > 1:
+            cure = f"write  {self._separators[0].join(words)}"
         if self._lines[row.line].startswith('"') and only.count(self._separators[0]) == columns - 1:
             message, cure = "quotes around a whole line make it one value", f"write  {only}"
         shortened = next(filter(None, (_spoilt(f"1,{cell.text}") for cell in row.cells)), None)

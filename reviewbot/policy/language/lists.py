@@ -72,11 +72,11 @@ def warn_expired(reading: Reading, lists: tuple[NamedList, ...], today: date) ->
 
 def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedList:
     what = f'the list "{name}"'
-    if isinstance(tree, Sequence):
-        if not tree.items:
+    if (values := _values(tree)) is not None:
+        if not values.items:
             message = f"{what} is empty, so nothing is ever in it"
             reading.add("P108", tree.span, message, cure="put values into it, or remove it")
-        read = [_entry(reading, item, what) for item in tree.items]
+        read = [_entry(reading, item, what) for item in values.items]
         entries = tuple(entry for entry in read if entry is not None)
         _warn_doubles(reading, entries, what, None)
         return NamedList(name=name, entries=entries, span=first_line(tree.span))
@@ -100,6 +100,13 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
         where=tuple((key.value, values) for key, values in wanted.where),
         span=scalar.span,
     )
+
+
+def _values(tree: Tree) -> Sequence | None:
+    """The values of a list behind dashes; None where something else stands there, also  - file: some.csv."""
+    only = tree.items[0] if isinstance(tree, Sequence) and len(tree.items) == 1 else None
+    keys = [key.value for key, _ in only.entries] if isinstance(only, Mapping) else []
+    return tree if isinstance(tree, Sequence) and "file" not in keys else None
 
 
 def _refuse_lines(reading: Reading, tree: Tree, what: str) -> bool:

@@ -104,8 +104,18 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
     if isinstance(meant, Meant):
         return meant
     if meant is None or meant == text or not all(map(asked.is_test, meant.split("  or  "))):
-        return None
+        return _with_unknown(meant or "", fact)
     return Meant(meant, asked.sure, asked.why)
+
+
+def _with_unknown(meant: str, fact: Fact) -> Meant | None:
+    """`0 or unknown`, which no one test asks."""
+    values = meant.strip("[]").split(", ")
+    if not meant.startswith("[") or "unknown" not in values:
+        return None
+    lines = "  and  ".join(f"- {fact.name}: {value}" for value in values)
+    why = "unknown  is no value, so it stands on a line of its own"
+    return Meant("", why=why, cure=f"write  any of:  and below it  {lines}")
 
 
 def _how_long_ago(reading: Reading, text: str, fact: Fact) -> str | None:

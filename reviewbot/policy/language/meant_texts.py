@@ -28,7 +28,21 @@ from reviewbot.policy.values import Misread
 
 SEVERAL = " [+] | or | oder | and | und | nor | noch |, ?| ?[|]{1,2} ?| / | ?; ?| ?&{1,2} ?"
 """What stands between several values."""
-_ARTICLES = ("the ", "list ", "lists ", "liste ", "our ", "der ", "die ", "pattern ", "named ")
+_ARTICLES = (
+    "the ",
+    "a ",
+    "an ",
+    "ein ",
+    "eine ",
+    "list ",
+    "lists ",
+    "liste ",
+    "our ",
+    "der ",
+    "die ",
+    "pattern ",
+    "named ",
+)
 
 
 def _whether_known(text: str, negated: bool) -> str | None:
@@ -237,7 +251,8 @@ class AskedText:
             word = word.removeprefix(article)
         for end in (" list", " liste", " lists", "list", "liste"):
             word = word.removesuffix(end) if len(word) > len(end) + 2 else word
-        same = next((name for name in names if fold(name) == fold(word)), None)
+        one = fold(word).removesuffix("s")
+        same = next((name for name in names if fold(name).removesuffix("s") == one), None)
         if same is not None:
             return same
         if kind == "list" and (of_file := self._by_file(fold(word))) is not None:

@@ -9,8 +9,8 @@ from reviewbot.policy.text_forms import shape
 COMPARISONS = {
     "at least": ">=,=>,least,≥,⩾,min.,mind.,gte,at least,at the least,not lower than,not smaller than,no lower than,upwards of,starting from,starting with,nicht kleiner als,atleast,al least,a minimum of,minimum of,minimum,min,no less than,not less than,no fewer than,not fewer than,not below,not under,from,starting at,mindestens,wenigstens,ab,nicht weniger als,nicht unter,greater than or equal to,more than or equal to,greater or equal to,greater or equal,größer gleich,größer oder gleich,since,seit",
     "at most": "<=,=<,most,≤,⩽,max.,lte,at most,at the most,not higher than,not greater than,no higher than,not exceeding,capped at,nicht größer als,atmost,a maximum of,maximum of,maximum,max,no more than,not more than,not above,not over,up to,till,until,höchstens,maximal,bis zu,bis,nicht mehr als,nicht über,less than or equal to,less or equal to,less or equal,kleiner gleich,kleiner oder gleich",
-    "more than": ">,gt,in excess of,better than,beyond,more expensive than,pricier than,worth more than,teurer als,besser als,more than,more then,more,greater than,greater then,greater,bigger than,bigger,larger than,larger,higher than,higher,above,over,exceeds,exceeding,older than,longer than,mehr als,größer als,größer,über,höher als,älter als,länger als,later than",
-    "less than": "<,lt,cheaper than,cheaper,worse than,short of,worth less than,billiger als,günstiger als,less than,less then,less,fewer than,fewer,smaller than,smaller,lower than,lower,below,under,beneath,younger than,shorter than,weniger als,kleiner als,kleiner,unter,niedriger als,geringer als,jünger als,earlier than",
+    "more than": ">,gt,more as,larger as,greater as,bigger as,higher as,mehr wie,mehr als wie,in excess of,better than,beyond,more expensive than,pricier than,worth more than,teurer als,besser als,more than,more then,more,greater than,greater then,greater,bigger than,bigger,larger than,larger,higher than,higher,above,over,exceeds,exceeding,older than,longer than,mehr als,größer als,größer,über,höher als,älter als,länger als,later than",
+    "less than": "<,lt,less as,smaller as,lower as,fewer as,weniger wie,cheaper than,cheaper,worse than,short of,worth less than,billiger als,günstiger als,less than,less then,less,fewer than,fewer,smaller than,smaller,lower than,lower,below,under,beneath,younger than,shorter than,weniger als,kleiner als,kleiner,unter,niedriger als,geringer als,jünger als,earlier than",
     "before": "before,prior to,vor",
     "after": "after,nach",
 }
@@ -26,7 +26,7 @@ BEHIND = {
 }
 """Comparisons that stand behind their value."""
 
-NOT = "is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,besides"
+NOT = "isnt,arent,isn´t,is nt,ain't,wasn't,is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,besides"
 IS = "is equal to,equal to,equals to,the same as,same as,identical to,genau gleich,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
 TEXTS = {
     "contains": "contains,contain,containing,mention,mentioned,mentioning,contained,included,featuring,talks about,talking about,must contain,must include,should contain,should include,has to contain,text contains,the text contains,comment contains,it contains,if it contains,text with,any text with,something with,anything with,comment with,substring,erwähnt,umfasst,hat das wort,hat den text,text enthält,kommentar enthält,enthält das wort,muss enthalten,mit dem wort,includes,include,including,does contain,contains the word,contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,with,mit,like",
@@ -127,8 +127,13 @@ _TURNED = {
 """Tests of a text whose words stand around it, or behind it."""
 
 
+_SUBJECT = r"(?:if |wenn )?(?:it|es|(?:the |der )?(?:text|comment|kommentar)) ((?:starts|begins|ends|contains|includes|mentions|does|must|beginnt|endet|enthält) .+)"
+
+
 def turned_round(text: str) -> str | None:
     """Write `promo kommt vor` or `fängt mit promo an` in the order of a test."""
+    if about := shape(_SUBJECT).fullmatch(text):
+        return str(about.group(1))
     for form, words in _TURNED.items():
         if found := shape(form).fullmatch(text):
             return f"{words} {found.group(1)}"
