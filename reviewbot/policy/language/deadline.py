@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
+from reviewbot.domain.review import STATES_AN_AMOUNT
 from reviewbot.policy.language.actions import read_action
 from reviewbot.policy.language.caps import OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_when_part
@@ -23,6 +24,7 @@ from reviewbot.policy.language.yaml import Mapping, Sequence, Tree
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
+    Cap,
     Compare,
     Condition,
     Deadline,
@@ -156,7 +158,7 @@ def read_guardrails(reading: Reading, tree: Tree | None) -> Guardrails:
         approvals=read_caps(reading, fields, "approvals"),
         disputes=read_caps(reading, fields, "disputes"),
         disputes_per_account=read_caps(reading, fields, "disputes per account"),
-        money_approved=read_caps(reading, fields, "money approved"),
+        money_approved=_money(reading, fields),
         dispute_share=read_caps(reading, fields, "dispute share"),
         approvals_during=_window(reading, fields, "approvals during"),
         disputes_during=_window(reading, fields, "disputes during"),
@@ -167,6 +169,15 @@ def read_guardrails(reading: Reading, tree: Tree | None) -> Guardrails:
         pause_approvals_when=_pause(reading, fields, "pause approvals when"),
         span=fields.span,
     )
+
+
+def _money(reading: Reading, fields: MappingReader) -> tuple[Cap, ...]:
+    caps = read_caps(reading, fields, "money approved")
+    if caps and reading.review not in STATES_AN_AMOUNT:
+        message = "of an account no amount is known, so this counts no money"
+        cure = "count what is sent:  approvals: at most 10 per day"
+        reading.add("P134", caps[0].span, message, cure=cure)
+    return caps
 
 
 def _window(reading: Reading, fields: MappingReader, key: str) -> str | None:

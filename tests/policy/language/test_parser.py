@@ -222,6 +222,15 @@ def test_what_is_empty_is_neither_none_nor_all(right: str, empty: str) -> None:
     assert told.cure == "write what is meant, or delete the line"
 
 
+def test_of_accounts_no_money_is_counted() -> None:
+    """A cap on money would never be full, and would say that it guards something."""
+    text = ACCOUNTS.replace("KIND", "accounts").replace("account_status: live", "platform: tiktok")
+    assert parse(text).findings == ()
+    (told,) = parse(text + "guardrails: {money approved: at most 5 USD per day}\n").findings
+    assert (told.code, told.severity) == ("P134", Severity.ERROR)
+    assert told.cure == "count what is sent:  approvals: at most 10 per day"
+
+
 def test_a_file_beside_a_policy_lies_in_its_folder() -> None:
     """Its text is found by the path under which its mistakes are said."""
     parsed = parse_policy(GOOD, path="some/folder/p.yaml", read=lambda name: LIST.encode())
