@@ -52,6 +52,8 @@ FULL = "given: {limits: {pay: full}}"
         ("escalate", f"{FULL}; at: 2h before deadline; expect: approve; by: deadline"),
         ("escalate", "given: {paused: approvals}; expect: approve; by: pay; because: pause"),
         ("escalate", "given: {paused: approvals}; at: 1h before deadline; by: deadline"),
+        ("escalate", "given: {fleet.open_tasks: 501}; expect: approve; because: pause"),
+        ("escalate", "given: {fleet.open_tasks: 501}; at: 1h before deadline; by: deadline"),
         (
             "hold",
             "given: {task.platform: instagram, task.cm_payout_amount: 5.00 USD}; at: 8h after"
@@ -85,6 +87,11 @@ def test_a_test_says_what_is_not_sent_and_who_hears_of_it(over: str, test: str) 
             "hold",
             "expect: approve; because: limit",
             ["expected it not to be sent because of limit, got it is sent"],
+        ),
+        (
+            "hold",
+            "given: {fleet.open_tasks: 500}; expect: approve; because: pause",
+            ["expected it not to be sent because of pause, got it is sent"],
         ),
         (
             "skip",

@@ -423,7 +423,12 @@ GIVEN_STATE = _section(
     "given:",
     "paused: disputes",
     Key("limits", FULL_LIMITS, "The rules whose own limit is full."),
-    Key("paused", HELD, "What the policy's pauses hold.", many=True),
+    Key(
+        "paused",
+        HELD,
+        "What the policy's pauses hold, whatever `fleet.*` facts are given.",
+        many=True,
+    ),
     Key(
         "stage",
         ENDS_OF_LADDER,

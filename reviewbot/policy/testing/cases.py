@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.engine.calendar import Calendar, resolver
-from reviewbot.policy.engine.judge import Judge
+from reviewbot.policy.engine.judge import Judge, compile_pauses
 from reviewbot.policy.engine.templates import moment as shown_moment
 from reviewbot.policy.engine.trace import Evaluation, Outcome, RuleResult, rule_results
 from reviewbot.policy.explain.phrases import Wording, deciding, met_leaves
@@ -99,7 +99,7 @@ def tested_answer(
         return TestedAnswer(made, made.kept_by)
     if made.until is not None:
         return TestedAnswer(made, "hours")
-    because = _held_because(judge, test, made)
+    because = _held_because(judge, test, made, facts)
     rule = None if made.rule_index is None else judge.policy.rules[made.rule_index]
     over = None if rule is None or because != "limit" else rule.when_over
     if over == "skip":
@@ -114,9 +114,12 @@ def tested_answer(
     return TestedAnswer(made, because)
 
 
-def _held_because(judge: Judge, test: PolicyTest, made: Evaluation) -> str | None:
+def _held_because(judge: Judge, test: PolicyTest, made: Evaluation, facts: Facts) -> str | None:
     exempt = made.rule == DEADLINE and judge.policy.guardrails.fallback_exempt
-    if not exempt and ("disputes" if made.action.sends_back else "approvals") in test.paused:
+    what, pauses = "disputes" if made.action.sends_back else "approvals", compile_pauses(judge)
+    asked = pauses.disputes if made.action.sends_back else pauses.approvals
+    given = asked is not None and any(name.startswith("fleet.") for name, _, _ in test.given)
+    if not exempt and (what in test.paused or (given and asked and asked(facts))):
         return "pause"
     rule = None if made.rule_index is None else judge.policy.rules[made.rule_index]
     return "limit" if rule is not None and rule.limit and rule.name in test.full else None
