@@ -94,17 +94,32 @@ class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @command
+@click.option("--to", metavar="NAME", help="Only what is asked of them.")
+@click.option("--rule", metavar="NAME", help="Only what one rule asked.")
+@click.option(
+    "--account", metavar="ID", help="Only one account's; the beginning of its id will do."
+)
 @with_settings(ledger_option, every_key=True)
 @format_option("text", "json")
-def list_(screen: Screen, settings: Settings, form: str) -> None:
+def list_(
+    screen: Screen,
+    settings: Settings,
+    to: str | None,
+    rule: str | None,
+    account: str | None,
+    form: str,
+) -> None:
     """List what waits for a person, most urgent first, and what happens if nobody answers.
 
     $ reviewbot queue list  # every open question, most urgent first
+    $ reviewbot queue list --to lead --account 522c9585  # what one person is asked about one account
     $ reviewbot queue list --format json  # one object a line, for a script
     """
     now = datetime.now(UTC)
     say_health(screen, settings, form)
     questions, looks = _asked_of(settings, now)
+    waiting = len(questions)
+    questions = [asked for asked in questions if _is_meant(asked[0], to, rule, account)]
     if form == "json":
         for question, _, name in questions:
             screen.data(msgspec.json.encode(line_of(question, name)).decode())
@@ -112,13 +127,23 @@ def list_(screen: Screen, settings: Settings, form: str) -> None:
     if looks:
         screen.say(second_look_line(looks))
     if not questions:
-        screen.say("Nothing waits for a person.")
+        none = f"None of {counted(waiting, 'question')}."
+        screen.say(none if waiting else "Nothing waits for a person.")
         return
     width = shutil.get_terminal_size((100, 24)).columns
     for question, zone, name in questions:
         whose = name if settings.keys else ""
         screen.data("\n".join(_lines(question, now, max(40, width), zone, whose)))
     screen.say(f"{counted(len(questions), 'question')}. One in full: reviewbot queue show TASK")
+
+
+def _is_meant(asked: OpenQuestion, to: str | None, rule: str | None, account: str | None) -> bool:
+    decision = asked.round.decision
+    return (
+        (to is None or to in decision.to)
+        and (rule is None or rule == decision.rule)
+        and (account is None or (decision.account_id or "").startswith(account))
+    )
 
 
 def _asked_of(settings: Settings, now: datetime) -> tuple[list[tuple[OpenQuestion, str, str]], int]:

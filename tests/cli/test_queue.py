@@ -89,6 +89,24 @@ def test_the_list_is_by_deadline_and_says_what_silence_does(call, desk) -> None:
     assert "by the policy's deadline" in ran.out
 
 
+def test_the_list_is_narrowed(call, desk, simulated: Served) -> None:
+    """By whom is asked, by the rule that asked, and by the account, of which the id's beginning will do."""
+    task = desk[0]["task_id"]
+    account = simulated.world.tasks[task].account.id
+
+    def listed(*options: str) -> list[object]:
+        ran = call("queue", "list", "--format", "json", *options)
+        assert ran.code == 0
+        return [line["task_id"] for line in lines(ran.out)]
+
+    everything = [line["task_id"] for line in desk]
+    assert listed("--rule", "a person looks", "--key", "default") == everything
+    assert listed("--rule", "another") == listed("--to", "lead") == []
+    of_one = listed("--account", account[:8])
+    assert task in of_one and len(of_one) < len(everything)
+    assert f"None of {len(everything)} questions." in call("queue", "list", "--to", "lead").err
+
+
 def test_show_offers_both_answers_as_lines_to_copy(call, desk) -> None:
     """Every offered line is a command that works; what they would read stands under it."""
     task = str(desk[0]["task_id"])
