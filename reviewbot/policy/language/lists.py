@@ -106,12 +106,21 @@ def _values(tree: Tree) -> Sequence | None:
     """The values of a list behind dashes; None where something else stands there, also  - file: some.csv."""
     only = tree.items[0] if isinstance(tree, Sequence) and len(tree.items) == 1 else None
     keys = [key.value for key, _ in only.entries] if isinstance(only, Mapping) else []
-    return tree if isinstance(tree, Sequence) and "file" not in keys else None
+    is_file = "file" in keys or _is_file(only)
+    return tree if isinstance(tree, Sequence) and not is_file else None
+
+
+def _is_file(tree: Tree | None) -> bool:
+    return isinstance(tree, Scalar) and tree.value.endswith((".csv", ".xlsx", ".txt"))
 
 
 def _refuse_lines(reading: Reading, tree: Tree, what: str) -> bool:
     """Report values in braces, or under a key of their own; whether they stand so."""
     entries = tree.entries if isinstance(tree, Mapping) else ()
+    if isinstance(tree, Sequence) and isinstance(file := tree.items[0], Scalar):
+        message = f"{what} is read from a file, which stands behind  file:"
+        reading.add("P031", file, message, under=f"write below it  file: {file.value}")
+        return True
     if meant := names_in_braces(tree):
         message = f"the values of {what} stand in brackets, not in braces"
         reading.add("P031", tree.span, message, under=f"write  {meant}")
