@@ -63,9 +63,11 @@ _JOINS = ("or", "and", "oder", "und", "/", "|", "+", "&", "then")
 
 def _key_behind(action: str, rest: str) -> str | None:
     """The key whose value stands behind an action on its line; None where it takes none."""
-    if action == Action.ESCALATE:
+    if action == Action.ESCALATE and rest not in set(Action):
         asks = len(rest.split(" ")) > 2 or rest.startswith("question")
         return "question" if asks and not rest.startswith("to ") else "to"
+    if rest in set(Action):
+        return _JOINS[1]
     if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
         return rest.partition(" ")[0]
     keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
@@ -95,7 +97,7 @@ def _with_more(
     word, _, rest = plain(text).partition(" ")
     said = next((name for name in allowed if fold(word.rstrip(":,;")) == name), None)
     action = said or meaning(word, ACTIONS, allowed)
-    rest = _with_people(rest).strip("():, \"'-")
+    rest = _with_people(rest).strip("():, \"'-→>=")
     if action is None or not rest:
         return None
     own = next((key for key in TEST.keys if rest.startswith(f"{key} ")), None)
@@ -105,7 +107,7 @@ def _with_more(
             f"{own}:  stands on a line of its own",
             f"write  expect: {action}  and below it  {below}",
         )
-    rest = rest.removeprefix("until ").removeprefix("because ")
+    rest = str(shape(r"^(?:until|because|because of|with|mit|for|für|wegen) ").sub("", rest))
     goes_on = said is None and _goes_on(action, rest, allowed)
     name = None if goes_on else _key_behind(action, rest)
     if name is None:
@@ -133,9 +135,10 @@ def _on_own_line(
     reading: Reading, action: str, name: str, rest: str, what: str
 ) -> tuple[str, str | None]:
     """What to say of an action with what it needs, or with another action, behind it."""
-    if rest.partition(" ")[0] in _JOINS and what != "then:":
+    is_second = name == _JOINS[1] or rest.partition(" ")[0] in _JOINS
+    if is_second and what != "then:":
         return f"{what}  takes one action", asked(action)
-    if rest.partition(" ")[0] in _JOINS:
+    if is_second:
         under = f"write  {action}  here, and a rule of its own for the other"
         return "one rule does one thing", under
     rest = rest.removeprefix(name).lstrip(": ") or "yes"
@@ -240,6 +243,8 @@ def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:
 def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:
     """What to say of an action with a word for not in front: message, and what to write."""
     turned = begins(word, f"do not,don't,dont,no,{NOT}")
+    if inside := shape(r"(dis|un|non)-?(\p{L}{3,})").fullmatch(word):
+        turned = turned or ("", *inside.groups())
     said = "" if turned is None else turned[2]
     action = only_cure(said, allowed) or meaning(said, ACTIONS, allowed)
     if turned is None or action is None:

@@ -120,7 +120,7 @@ def _several_caps(text: str, kind: str) -> list[str]:
     return found if len(pieces) > 1 and len(found) == len(pieces) else []
 
 
-_NO_CAP = "unlimited,none,no limit,no cap,infinite,∞,unbegrenzt,ohne,off,no,never,keine,any"
+_NO_CAP = "unlimited,none,no limit,no cap,infinite,∞,unbegrenzt,ohne,off,no,keine,any"
 
 
 def _cap(key: str, scalar: Scalar) -> Cap:
