@@ -416,7 +416,7 @@ def measure(rounds: int) -> dict[str, Any]:
         },
         rounds,
     )
-    each = {name: statistics.median(found) / RECORDS for name, found in times.items()}
+    each = {name: statistics.median(runs) / RECORDS for name, runs in times.items()}
     hand = each["by hand"]
     return {
         "about": "ten ordered rules over 20,000 records, first match decides; process time",
@@ -424,8 +424,8 @@ def measure(rounds: int) -> dict[str, Any]:
         "microseconds": {name: round(value * 1e6, 3) for name, value in each.items()},
         "ratio": {
             name: round(statistics.median(ratios), 2)
-            for name, found in times.items()
-            if (ratios := [a / b for a, b in zip(found, times["by hand"], strict=True)])
+            for name, runs in times.items()
+            if (ratios := [a / b for a, b in zip(runs, times["by hand"], strict=True)])
         },
         "engines": {name: _engine(name, records, hand) for name in ENGINES},
     }

@@ -76,7 +76,7 @@ def passes(decisions: int, hours: float, folder: Path) -> dict[str, Any]:
                 spent[name].append(time.process_time() - began)
         writes = {name: bot.app.traffic.writes for name, bot in bots.items()}
     assert writes["empty"] == writes["large"] > 0, writes
-    totals = {name: sum(found[FIRST:]) for name, found in spent.items()}
+    totals = {name: sum(seconds[FIRST:]) for name, seconds in spent.items()}
     count = len(spent["large"]) - FIRST
     return {
         "decisions": decisions,

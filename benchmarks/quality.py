@@ -142,15 +142,15 @@ class Desk:
         self._month.note_truth()
         now = self._app.clock.now()
         questions = open_questions(self._app.ledger, now)
-        for one in questions:
-            self._month.asked.add((one.sighting.task_id, one.sighting.epoch))
+        for question in questions:
+            self._month.asked.add((question.sighting.task_id, question.sighting.epoch))
         if now.weekday() > 4 or not 9 <= now.hour < 17:
             return
         reason = "The desk has looked at what it did."
         stood = breaker.close(self._app.ledger, reason=reason, who="desk", now=now)
         self._month.stops += len(stood)
-        for one in questions[: self._a_turn]:
-            there = self._month.there((one.sighting.task_id, one.sighting.epoch))
+        for question in questions[: self._a_turn]:
+            there = self._month.there((question.sighting.task_id, question.sighting.epoch))
             says_there = there != (self._chance.random() < ERRS)
             reply = PersonAnswer(
                 action=Action.APPROVE if says_there else Action.DISPUTE,
@@ -158,7 +158,7 @@ class Desk:
                 text=None if says_there else "I have looked: your comment is not under the video.",
                 repeat=True,
             )
-            self._month.answered += answer(self._app, one, reply).done
+            self._month.answered += answer(self._app, question, reply).done
 
 
 def live_through(
@@ -281,15 +281,15 @@ class Confusion:
         """Hold every grade of a month against what was there."""
         truly: dict[tuple[str, str, Action], list[bool]] = {}
         of_answered: dict[tuple[str, str, Action], list[bool]] = {}
-        for one in month.graded():
-            round_ = (one.claim.task_id, one.claim.epoch)
+        for graded in month.graded():
+            round_ = (graded.claim.task_id, graded.claim.epoch)
             if round_ not in month.kinds:
                 continue
-            wrong = one.claim.action.pays is not month.there(round_)
-            self.counts[one.grade.value, "wrong" if wrong else "right"] += 1
-            key = (one.claim.voice, one.claim.rule, one.claim.action)
+            wrong = graded.claim.action.pays is not month.there(round_)
+            self.counts[graded.grade.value, "wrong" if wrong else "right"] += 1
+            key = (graded.claim.voice, graded.claim.rule, graded.claim.action)
             truly.setdefault(key, []).append(wrong)
-            if one.found is not None:
+            if graded.found is not None:
                 of_answered.setdefault(key, []).append(wrong)
         for card in month.card().cards:
             key = (card.voice, card.rule, card.action)

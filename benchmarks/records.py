@@ -140,9 +140,9 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
 
 def _summary(spent: Sequence[Spent]) -> dict[str, float]:
     return {
-        "seconds": round(statistics.median(one.wall for one in spent), 2),
-        "cpu_seconds": round(statistics.median(one.cpu for one in spent), 2),
-        "megabytes": round(max(one.megabytes for one in spent), 1),
+        "seconds": round(statistics.median(cost.wall for cost in spent), 2),
+        "cpu_seconds": round(statistics.median(cost.cpu for cost in spent), 2),
+        "megabytes": round(max(cost.megabytes for cost in spent), 1),
     }
 
 

@@ -117,7 +117,7 @@ def best(hours: float, every: float, folder: str | None, runs: int) -> dict[str,
     for _ in range(runs):
         with tempfile.TemporaryDirectory(dir=folder) as inner:
             found.append(run(hours, every, inner))
-    return max(found, key=lambda one: one["hours/s of CPU"])
+    return max(found, key=lambda figures: figures["hours/s of CPU"])
 
 
 def main() -> None:
@@ -141,14 +141,14 @@ def main() -> None:
         f"polls every 60 s, ledger in {where}": best(chosen.hours / 4, 60.0, MEMORY, chosen.runs),
         "polls every 10 min, ledger on the disk": best(chosen.hours, 600.0, None, chosen.runs),
     }
-    for name, found in figures.items():
+    for name, row in figures.items():
         print(name)
-        for what, value in found.items():
+        for what, value in row.items():
             print(f"  {what:20} {value:,.1f}")
     if chosen.write:
         rounded = {
-            name: {what: round(value, 1) for what, value in found.items()}
-            for name, found in figures.items()
+            name: {what: round(value, 1) for what, value in row.items()}
+            for name, row in figures.items()
         }
         print(keep("simulation", {"hours": chosen.hours, "runs": chosen.runs, "best": rounded}))
 

@@ -264,7 +264,7 @@ class AlarmDispatcher:
             return
         waiting = len(self._waiting)
         news = (kind, subject)
-        self._waiting = [kept for kept in self._waiting if (kept.kind, kept.subject) != news]
+        self._waiting = [alarm for alarm in self._waiting if (alarm.kind, alarm.subject) != news]
         over = Alarm(
             kind=kind,
             sentence=sentence,

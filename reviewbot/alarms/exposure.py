@@ -93,7 +93,7 @@ def _say_kept(
         return
     noun = "due decision is" if len(those) == 1 else "due decisions are"
     what = f"{len(those)} {noun} held back by {words.format(subject)}."
-    stakes = _exposure(ahead().of(bench.review, held.task_id) for held in those)
+    stakes = _exposure(ahead().of(bench.review, decision.task_id) for decision in those)
     _tell(notifier, kind, about, what, stakes)
 
 

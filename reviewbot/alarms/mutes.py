@@ -98,8 +98,8 @@ def lift(ledger: Ledger, muted: Mute, *, who: str, reason: str, now: datetime) -
 def mutes_on(ledger: Ledger, now: datetime) -> tuple[Mute, ...]:
     """Every mute that stands, the first to end first. Raises `LedgerError`."""
     found = (_read(note) for note in ledger.notes(TOPIC))
-    standing = (one for one in found if one is not None and now < one.until)
-    return tuple(sorted(standing, key=lambda one: (one.until, one.name)))
+    standing = (muted for muted in found if muted is not None and now < muted.until)
+    return tuple(sorted(standing, key=lambda muted: (muted.until, muted.name)))
 
 
 def _read(note: LogNote) -> Mute | None:
@@ -141,7 +141,7 @@ class Muting:
         try:
             self._mutes = mutes_on(self._ledger, now)
         except LedgerError:
-            self._mutes = [one for one in self._mutes if now < one.until]
+            self._mutes = [muted for muted in self._mutes if now < muted.until]
         freed = [cause for cause in self.kept if not self._covers(*cause, now)]
         self.kept.difference_update(freed)
         return freed
@@ -164,10 +164,10 @@ class Muting:
 
     def ended(self, kind: AlarmKind, subject: str, now: datetime) -> bool:
         """A cause is over, and with it its acknowledgement; give whether nobody has heard of it."""
-        for one in self._mutes:
-            if one.by == "acknowledgement" and one.subject == subject and one.kind is kind:
+        for muted in self._mutes:
+            if muted.by == "acknowledgement" and muted.subject == subject and muted.kind is kind:
                 try:
-                    lift(self._ledger, one, who="reviewbot", reason="it is over", now=now)
+                    lift(self._ledger, muted, who="reviewbot", reason="it is over", now=now)
                 except LedgerError:
                     break  # it ends at its time
         was_kept = (kind, subject) in self.kept
@@ -175,4 +175,4 @@ class Muting:
         return was_kept
 
     def _covers(self, kind: AlarmKind, subject: str, now: datetime) -> bool:
-        return any(one.covers(kind, subject, now) for one in self._mutes)
+        return any(muted.covers(kind, subject, now) for muted in self._mutes)

@@ -251,9 +251,9 @@ class DowntimeReport:
 
 def last_word(ledger: Ledger, benches: Sequence[ReviewPipeline]) -> datetime | None:
     """When a bot last wrote down something on this log, as far as a quick look tells; None: never."""
-    moments = [one.state_at for one in ledger.decisions(newest=1)]
+    moments = [logged.state_at for logged in ledger.decisions(newest=1)]
     for bench in benches:
-        moments += [one.first_seen_at for one in ledger.unended(bench.review)]
+        moments += [sighting.first_seen_at for sighting in ledger.unended(bench.review)]
     return max(moments, default=None)
 
 

@@ -160,13 +160,13 @@ def expect(
     bench.open_rounds, listed = {}, set()
     sightings: dict[str, OpenRound] = {}
     if any(item.deadline_at is None for item, _ in todo):
-        sightings = {one.task_id: one for one in ledger.unended(bench.review)}
-    for item, known in todo:
+        sightings = {sighting.task_id: sighting for sighting in ledger.unended(bench.review)}
+    for item, background in todo:
         listed.add(item.id)
         kept = before.get(item.id)
         if kept is not None and item.epoch in (kept.epoch, None):
             bench.open_rounds[item.id] = kept
-        elif item.epoch not in known.memory.claimed:
+        elif item.epoch not in background.memory.claimed:
             bench.open_rounds[item.id] = _as_seen(unreviewed(item), sightings.get(item.id))
     unlisted = [sighting for sighting in missing if sighting.task_id not in listed]
     bench.open_rounds.update(_from_log(ledger, bench, unlisted))
@@ -414,12 +414,12 @@ class _Watch:
 
 def _reminders(judge: Judge) -> list[tuple[str | None, Reminder, Resolver]]:
     """Each reminder with the rule of whose questions alone it speaks, and how to find its moment."""
-    policy = judge.policy
+    policy, deadline = judge.policy, judge.policy.deadline
     calendars = calendars_of(policy)
-    found: list[tuple[str | None, Reminder]] = [(None, one) for one in policy.deadline.remind]
-    found += [(rule.name, one) for rule in policy.rules for one in rule.then.remind]
-    found += [(DEADLINE, one) for case in policy.deadline.fallbacks for one in case.then.remind]
-    return [(asking, one, resolver(one.at, calendars)) for asking, one in found]
+    found: list[tuple[str | None, Reminder]] = [(None, reminder) for reminder in deadline.remind]
+    found += [(rule.name, reminder) for rule in policy.rules for reminder in rule.then.remind]
+    found += [(DEADLINE, reminder) for case in deadline.fallbacks for reminder in case.then.remind]
+    return [(asking, reminder, resolver(reminder.at, calendars)) for asking, reminder in found]
 
 
 def _deadline(seen: Undecided) -> datetime:

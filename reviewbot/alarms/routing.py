@@ -153,7 +153,8 @@ def unheard(policies: Iterable[Policy], routes: Routes) -> list[str]:
     for policy in policies:
         thens = [rule.then for rule in policy.rules]
         thens += [case.then for case in policy.deadline.fallbacks]
-        reminders = (*policy.deadline.remind, *(one for then in thens for one in then.remind))
+        reminders = [reminder for then in thens for reminder in then.remind]
+        reminders += policy.deadline.remind
         targets = dict.fromkeys(
             [
                 *(to for then in thens for to in then.to),

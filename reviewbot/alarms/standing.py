@@ -26,9 +26,9 @@ _DOES = {
 }
 
 
-def standing(one: Undecided) -> str:
+def standing(seen: Undecided) -> str:
     """Which round, what it is worth, and why it is open."""
-    return f"{named(one.review, one.task_id, one.amount_micros)} is undecided ({_why(one)})"
+    return f"{named(seen.review, seen.task_id, seen.amount_micros)} is undecided ({_why(seen)})"
 
 
 def otherwise(found: Future | None, zone: str = "UTC") -> str:
@@ -50,19 +50,19 @@ def otherwise(found: Future | None, zone: str = "UTC") -> str:
     return f"nobody can tell what becomes of it{turn}{why}"
 
 
-def _why(one: Undecided) -> str:
-    if one.outcome == ReviewOutcome.CLAIMED:
+def _why(seen: Undecided) -> str:
+    if seen.outcome == ReviewOutcome.CLAIMED:
         return "it was acted on before, and that has not ended it yet"
-    rule = safe_line(one.rule or "", 80)
-    if one.outcome in _TROUBLES and one.action is not None:
-        return f"{one.action} by {rule!r} {_TROUBLES[one.outcome]}"
-    match one.action:
+    rule = safe_line(seen.rule or "", 80)
+    if seen.outcome in _TROUBLES and seen.action is not None:
+        return f"{seen.action} by {rule!r} {_TROUBLES[seen.outcome]}"
+    match seen.action:
         case None:
             return NOT_REVIEWED
-        case Action.ESCALATE if one.rule == DEADLINE:
+        case Action.ESCALATE if seen.rule == DEADLINE:
             return "the policy leaves it to a person, and nobody has answered"
         case Action.ESCALATE:
             return f"{rule!r} asks a person, and nobody has answered"
         case Action.WAIT:
             return f"{rule!r} waits"
-    return f"{rule!r} holds its {one.action} until it may go"
+    return f"{rule!r} holds its {seen.action} until it may go"

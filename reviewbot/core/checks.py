@@ -120,13 +120,13 @@ def tries_on(ledger: Ledger, review: ReviewKind, now: datetime) -> Tries:
 
 def shares_of(tries: Tries, now: datetime) -> dict[str, float | None]:
     """The shares of those of the last hour, on all platforms and on each; None where there are none."""
-    recent = [one for (_, at), one in tries.items() if at > now - HOUR]
+    recent = [check for (_, at), check in tries.items() if at > now - HOUR]
     shares: dict[str, float | None] = {}
     for platform in (None, *PLATFORMS):
-        those = [one for one in recent if platform in (None, one.platform)]
+        those = [check for check in recent if platform in (None, check.platform)]
         suffix = "" if platform is None else f"_{platform}"
-        shares[f"scrape_failed_share_1h{suffix}"] = _share([one.failed for one in those])
-        shares[f"blind_share_1h{suffix}"] = _share([one.blind for one in those])
+        shares[f"scrape_failed_share_1h{suffix}"] = _share([check.failed for check in those])
+        shares[f"blind_share_1h{suffix}"] = _share([check.blind for check in those])
     return shares
 
 

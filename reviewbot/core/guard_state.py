@@ -218,7 +218,7 @@ class Mix:
         mean = sum(paid) / len(paid) if paid else 0.0
         by_chance = mean * (1 - mean / BLOCK)
         if by_chance > 0:
-            found = sum((one - mean) ** 2 for one in paid) / by_chance
+            found = sum((count - mean) ** 2 for count in paid) / by_chance
         known = max(0, len(paid) - 1)
         return max(1.0, (found + USUAL_SPREAD * ITS_WEIGHT) / (known + ITS_WEIGHT))
 

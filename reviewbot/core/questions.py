@@ -137,7 +137,7 @@ def open_rounds(ledger: Ledger) -> Iterator[Round]:
     """Every round seen waiting that has no ending yet."""
     for review in ACTIONS_OF:
         sightings = ledger.unended(review)
-        memories = ledger.memories(review, [one.task_id for one in sightings])
+        memories = ledger.memories(review, [sighting.task_id for sighting in sightings])
         for sighting in sightings:
             memory = memories.get(sighting.task_id)
             latest = None if memory is None else memory.latest
@@ -150,13 +150,15 @@ def open_questions(ledger: Ledger, now: datetime) -> list[Round]:
     """Every round that waits for a person, most urgent first, each with who has claimed it."""
     claimed = {word.subject for word in ledger.notes(TOPIC)}
     found = []
-    for one in open_rounds(ledger):
-        if not one.is_question:
+    for round_ in open_rounds(ledger):
+        if not round_.is_question:
             continue
-        if one.decision.id in claimed:
-            one = msgspec.structs.replace(one, claim=holder(ledger, one.decision.id, now))
-        found.append(one)
-    return sorted(found, key=lambda one: (one.deadline_at is None, one.deadline_at or now))
+        if round_.decision.id in claimed:
+            round_ = msgspec.structs.replace(round_, claim=holder(ledger, round_.decision.id, now))
+        found.append(round_)
+    return sorted(
+        found, key=lambda question: (question.deadline_at is None, question.deadline_at or now)
+    )
 
 
 def find_round(ledger: Ledger, beginning: str) -> Round:
@@ -164,20 +166,20 @@ def find_round(ledger: Ledger, beginning: str) -> Round:
 
     Raises UsageError where there is none, or more than one.
     """
-    matches = [one for one in open_rounds(ledger) if _begins(one, beginning)]
-    matches = [one for one in matches if one.is_question] or matches
-    newest = {one.sighting.task_id: one for one in matches}
+    matches = [round_ for round_ in open_rounds(ledger) if _begins(round_, beginning)]
+    matches = [round_ for round_ in matches if round_.is_question] or matches
+    newest = {round_.sighting.task_id: round_ for round_ in matches}
     if len(newest) == 1:
         return newest.popitem()[1]
     what = "several open rounds begin" if newest else "no open round begins"
     raise UsageError(f"{what} with {safe_line(beginning, 60)!r}; see: reviewbot queue list")
 
 
-def _begins(one: Round, beginning: str) -> bool:
+def _begins(round_: Round, beginning: str) -> bool:
     if not beginning:
         return False
-    named = one.sighting.task_id.startswith(beginning)
-    return named or (one.latest is not None and one.decision.id.startswith(beginning))
+    named = round_.sighting.task_id.startswith(beginning)
+    return named or (round_.latest is not None and round_.decision.id.startswith(beginning))
 
 
 def asked_in(ledger: Ledger, task_id: str, epoch: str | None) -> Decision | None:

@@ -88,9 +88,9 @@ def facts_from_json(text: bytes) -> Facts:
 def _known(value: msgspec.Struct) -> dict[str, Any]:
     """Keep what is not null, by name."""
     return {
-        name: found
-        for name, found in msgspec.structs.asdict(value).items()
-        if found is not None and found != ()
+        name: part
+        for name, part in msgspec.structs.asdict(value).items()
+        if part is not None and part != ()
     }
 
 
@@ -149,7 +149,7 @@ def _profile(plain: dict[str, Any]) -> Profile:
 
 
 def _attempts(found: list[Any] | None) -> tuple[Attempt, ...] | None:
-    return None if found is None else tuple(msgspec.convert(one, Attempt) for one in found)
+    return None if found is None else tuple(msgspec.convert(attempt, Attempt) for attempt in found)
 
 
 def _moment(found: str | None) -> datetime | None:

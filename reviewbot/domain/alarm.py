@@ -153,7 +153,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def urgency(self) -> Urgency:
         """That of its most urgent alarm."""
-        return max((one.urgency for one in self.alarms), key=URGENCIES.index)
+        return max((alarm.urgency for alarm in self.alarms), key=URGENCIES.index)
 
     @property
     def to(self) -> tuple[str, ...]:

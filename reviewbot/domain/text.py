@@ -111,7 +111,7 @@ def safe_cell(text: str, longest: int = LONGEST) -> str:
     """
     shown = safe(text, longest)
     # What is dropped must not uncover a formula, so the text is looked at before and after.
-    starts = {unicodedata.normalize("NFKC", one.lstrip()[:1]) for one in (text, shown)}
+    starts = {unicodedata.normalize("NFKC", form.lstrip()[:1]) for form in (text, shown)}
     formula = starts & _FORMULA or text[:1] in ("\t", "\r", "\0")
     return f"'{shown}" if formula and text else shown
 

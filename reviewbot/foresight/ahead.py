@@ -454,7 +454,7 @@ class _Following:
             moments.append(self._now)
         if future.kept is not None and future.kept.stop.asks:
             moments.append(future.kept.since)
-        moments += [at for at, said in answers.said if said.action is Action.ESCALATE]
+        moments += [at for at, answer in answers.said if answer.action is Action.ESCALATE]
         first = min(moments, default=None)
         end = future.round.ends_by(self._now)
         if first is None or future.at is None or self._standing.pass_at(first, end) < future.at:

@@ -289,7 +289,7 @@ def facts_of(ledger: Ledger, latest: Logged) -> Facts | None:
 
 def facts_of_all(ledger: Ledger, rounds: Iterable[Round]) -> dict[str, Facts]:
     """The facts that the newest decisions of rounds were made by, where they can be read, by its id."""
-    ids = [found.latest.decision.id for found in rounds if found.latest is not None]
+    ids = [round_.latest.decision.id for round_ in rounds if round_.latest is not None]
     read = ((name, _facts_in(logged)) for name, logged in ledger.decisions_named(ids).items())
     return {name: facts for name, facts in read if facts is not None}
 

@@ -109,7 +109,7 @@ class Room:
     def forget(self, before: datetime) -> None:
         """Let go of what lies before a moment: of nothing in whose window that lies is asked again."""
         of_accounts = self._taken.items()
-        kept = {name: [one for one in taken if one.at >= before] for name, taken in of_accounts}
+        kept = {name: [use for use in taken if use.at >= before] for name, taken in of_accounts}
         self._taken = {name: taken for name, taken in kept.items() if taken}
         for account, tracks in tuple(self._tracks.items()):
             for track in tracks.values():
@@ -221,7 +221,7 @@ def room_left(limit: Limit, spent: Sequence[Spent], now: datetime) -> float:
     Below 0 where what was sent before a limit was lowered is more than it allows.
     """
     begins = limit.begins(now)
-    counted = [one.decision for one in spent if one.at > begins and _counts(limit, one.decision)]
+    counted = [use.decision for use in spent if use.at > begins and _counts(limit, use.decision)]
     if limit.measure == "share":
         part = sum(decision.action in limit.share_of for decision in counted)
         return limit.at_most / 1_000_000 - (part / len(counted) if counted else 0.0)
@@ -289,7 +289,7 @@ class LimitTrack:
             return None
         while not self._is_over(at):
             first, last = self._between(self.limit.begins(at), at)
-            used = sum(one for _, one, _ in self._taken[first:last])
+            used = sum(amount for _, amount, _ in self._taken[first:last])
             if used > most:
                 while used > most:
                     used -= self._taken[first][1]

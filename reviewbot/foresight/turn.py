@@ -93,7 +93,7 @@ def in_turn(
     def turn(ahead: RoundAhead) -> Turn:
         judge, deadline = ahead.judge, ahead.deadline_at
         has_share = judge is not None and bool(judge.policy.guardrails.dispute_share)
-        sent = [said.action for _, said in answers[ahead.key].said if is_sent(said)]
+        sent = [answer.action for _, answer in answers[ahead.key].said if is_sent(answer)]
         back = has_share and bool(sent) and sent[0].sends_back
         refused = ahead.latest is not None and refusals.refusal(ahead.latest) is not None
         ill = refused and (deadline is None or deadline > tried_at(sent) + NEAR)

@@ -369,7 +369,7 @@ def _beat(
         left=0 if summary is None else summary.left,
         undecided=len(open_now),
         first_deadline_at=open_now[0].deadline_at if open_now else None,
-        first_deadline_is_estimate=any(one.deadline_is_estimate for one in open_now[:1]),
+        first_deadline_is_estimate=any(seen.deadline_is_estimate for seen in open_now[:1]),
         in_quarantine=0 if summary is None else summary.in_quarantine,
         failing=len(tries),
         dead_letters=sum(count >= DEAD_LETTER for count in tries),

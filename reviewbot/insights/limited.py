@@ -80,7 +80,7 @@ class TimedReviews:
         """Count them; give what the old and the new limits kept back. `account` is as in `counter`."""
         after = _Walk(new)
         if old is new:
-            pairs = ((said, said, review) for said, review in _walked(after, self._new, "new"))
+            pairs = ((fate, fate, review) for fate, review in _walked(after, self._new, "new"))
             _count(impact, pairs, account)
             return after.kept, after.kept
         before = _Walk(old)
@@ -118,8 +118,8 @@ def _walked(
 def _by_review(answers: Iterable[tuple[Said, Timed]]) -> SortedRuns[tuple[str, tuple[str, str]]]:
     """The answers in an order that both policies share."""
     found: SortedRuns[tuple[str, tuple[str, str]]] = SortedRuns(tuple[str, tuple[str, str]])
-    for said, review in answers:
-        found.add((msgspec.json.encode(review).decode(), (said.action, said.rule)))
+    for fate, review in answers:
+        found.add((msgspec.json.encode(review).decode(), (fate.action, fate.rule)))
     return found
 
 

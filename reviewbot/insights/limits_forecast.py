@@ -50,7 +50,7 @@ class LimitHit(NamedTuple):
     @property
     def to_silence(self) -> tuple[LimitHeld, ...]:
         """Those that silence pays before there is room."""
-        return tuple(held for held in self.held if held.until is None)
+        return tuple(wait for wait in self.held if wait.until is None)
 
 
 def bites_of(futures: Iterable[Future]) -> tuple[LimitHit, ...]:
@@ -65,20 +65,20 @@ def bites_of(futures: Iterable[Future]) -> tuple[LimitHit, ...]:
 
 def _bite(policy: str, cap: str, those: list[Future]) -> LimitHit:
     kept = [(future.round, future.kept) for future in those if future.kept is not None]
-    ends = [held.until for _, held in kept if held.until is not None]
+    ends = [wait.until for _, wait in kept if wait.until is not None]
     summary = Capped(
         policy=policy,
         cap=cap,
         review=those[0].round.review,
         count=len(kept),
         micros=sum(ahead.amount_micros or 0 for ahead, _ in kept),
-        since=min(held.since for _, held in kept),
+        since=min(wait.since for _, wait in kept),
         until=max(ends, default=None),
         to_silence=len(kept) - len(ends),
-        asked=any(held.stop.asks for _, held in kept),
+        asked=any(wait.stop.asks for _, wait in kept),
     )
     rows = (
-        LimitHeld(ahead.task_id, held.wish.action, held.wish.rule, held.until)
-        for ahead, held in kept
+        LimitHeld(ahead.task_id, wait.wish.action, wait.wish.rule, wait.until)
+        for ahead, wait in kept
     )
     return LimitHit(summary, tuple(rows))

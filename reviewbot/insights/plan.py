@@ -84,8 +84,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     def later(self) -> tuple[PlannedChange, ...]:
         """Each change of what the policy says."""
         return tuple(
-            PlannedChange(at=at, action=said.action.value, rule=said.rule, until=said.until)
-            for at, said in self.future.answers[1:]
+            PlannedChange(at=at, action=answer.action.value, rule=answer.rule, until=answer.until)
+            for at, answer in self.future.answers[1:]
         )
 
     @property
@@ -179,13 +179,14 @@ def plan(
             app.ledger, app.clock, app.events, app.notifier, bench, note=False
         )
         agreed = agreed and whole
-        for number, (item, known) in enumerate(
+        for number, (item, background) in enumerate(
             with_memories(app.ledger, app.clock, app.events, bench, items, bench.judges)
         ):
             fetch = app.clock.monotonic() < end
             try:
                 moment = at or app.clock.now()
-                seen.append(_see(app.clock, app.limits, bench, item, known, moment, fetch=fetch))
+                row = _see(app.clock, app.limits, bench, item, background, moment, fetch=fetch)
+                seen.append(row)
             except (KeyRefused, CannotConnect):
                 raise
             except (NotFound, Forbidden):
@@ -312,11 +313,11 @@ def recall_evidence(app: BotContext) -> None:
     """
     rounds = list(open_rounds(app.ledger))
     known = facts_of_all(app.ledger, rounds)
-    for found in rounds:
-        sighting, bench = found.sighting, app.bench(found.sighting.review)
-        if found.latest is None or bench is None:
+    for round_ in rounds:
+        sighting, bench = round_.sighting, app.bench(round_.sighting.review)
+        if round_.latest is None or bench is None:
             continue
-        facts = known.get(found.latest.decision.id)
+        facts = known.get(round_.latest.decision.id)
         if facts is None or facts.attempts is None or facts.task.updated_at is None:
             continue
         bench.evidence[sighting.task_id] = HeldEvidence(

@@ -114,7 +114,7 @@ def situation(ledger: Ledger, now: datetime, bot: Bot, ahead: Outlook | None = N
         not_used=not_used(ledger),
         alarms=_alarms(ledger, now),
         muted=tuple(
-            f"{safe_line(one.name, 80)} until {iso(one.until)}" for one in mutes_on(ledger, now)
+            f"{safe_line(mute.name, 80)} until {iso(mute.until)}" for mute in mutes_on(ledger, now)
         ),
         failing_channels=tuple(
             f"{safe_line(note.subject, 40)}: {_text(note, 'error')}"

@@ -30,8 +30,8 @@ def limits_below_load(policy: Policy, ledger: Ledger, now: datetime) -> tuple[Fi
 
 
 def _below(policy: Policy, decisions: Sequence[Decision]) -> Iterator[Finding]:
-    for what, cap, asked in _capped(policy, decisions):
-        busiest = _busiest(policy, cap, asked)
+    for what, cap, counted in _capped(policy, decisions):
+        busiest = _busiest(policy, cap, counted)
         if len(busiest) < LEAST_DAYS:
             continue
         usual = median_high(busiest)
@@ -58,11 +58,11 @@ def _capped(
     rails = policy.guardrails
     pays = [decision for decision in decisions if decision.meant.pays]
     back = [decision for decision in decisions if decision.meant.sends_back]
-    for caps, asked in (
+    for caps, counted in (
         ((*rails.approvals, *rails.money_approved), pays),
         ((*rails.disputes, *rails.disputes_per_account), back),
     ):
-        yield from (("the rules", cap, asked) for cap in caps)
+        yield from (("the rules", cap, counted) for cap in caps)
     for rule in policy.rules:
         own = [decision for decision in decisions if decision.rule == rule.name]
         yield from ((f'"{rule.name}"', cap, own) for cap in rule.limit)

@@ -154,8 +154,8 @@ class ArchiveLog(LogPart):
             decisions += [DecisionRow(*row) for row in self._run(statements.ROWS_OF_TASKS, asked)]
             rounds += [RoundRow(*row) for row in self._run(statements.ROUNDS, asked)]
         return (
-            [one for one in decisions if one.archived is None],
-            [one for one in rounds if one.archived is None],
+            [row for row in decisions if row.archived is None],
+            [row for row in rounds if row.archived is None],
         )
 
     def _hash(self, seq: int, newest: SegmentSeal | None) -> str:
@@ -216,6 +216,6 @@ class ArchiveLog(LogPart):
 
 
 def _subjects(decisions: Sequence[DecisionRow], rounds: Sequence[RoundRow]) -> _Subjects:
-    found = {one.id: one.last for one in decisions}
-    found |= {round_subject(one.review, one.task_id, one.epoch): one.last for one in rounds}
+    found = {row.id: row.last for row in decisions}
+    found |= {round_subject(row.review, row.task_id, row.epoch): row.last for row in rounds}
     return found

@@ -183,7 +183,9 @@ class ChainReader:
     def skip(self, first: int, last: int, head: bytes) -> None:
         """Go on behind lines that are not at hand, of which the last has this hash."""
         self.count, self.head, self._skipped = last, head, last
-        self._checkpoints = tuple(one for one in self._checkpoints if not first <= one.count < last)
+        self._checkpoints = tuple(
+            checkpoint for checkpoint in self._checkpoints if not first <= checkpoint.count < last
+        )
         if last in self._heads:
             self._heads[last] = head
         if first <= self._seal.lines:

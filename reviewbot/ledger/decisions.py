@@ -239,7 +239,7 @@ class DecisionLog(LogPart):
             known = {name: self._remembered.pop((review, name), (None, None)) for name in ids}
             old = [name for name, (seen, _) in known.items() if seen != version]
             known |= {name: (version, memory) for name, memory in self._read(review, old).items()}
-            self._remembered |= {(review, name): kept for name, kept in known.items()}
+            self._remembered |= {(review, name): pair for name, pair in known.items()}
             while len(self._remembered) > self._most_remembered:
                 del self._remembered[next(iter(self._remembered))]
         return {name: memory for name, (_, memory) in known.items() if memory is not None}
@@ -251,7 +251,7 @@ class DecisionLog(LogPart):
             for columns in self._run(statements.DECISIONS_OF_TASKS, asked):
                 row = DecisionRow(*columns[:_WIDTH])
                 decisions[row.task_id].append((row, _remembered(row, *columns[_WIDTH:])))
-        return {name: memory_of(found) if found else None for name, found in decisions.items()}
+        return {name: memory_of(pairs) if pairs else None for name, pairs in decisions.items()}
 
     def accounts(
         self, review: ReviewKind, account_ids: Sequence[str], now: datetime

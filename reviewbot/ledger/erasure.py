@@ -67,19 +67,19 @@ class _Rows(NamedTuple):
     @property
     def archived(self) -> list[int]:
         """The lines that name the segments with which any of it left."""
-        words = [one.archived for one in self.decisions] + [one.archived for one in self.rounds]
+        words = [row.archived for row in self.decisions] + [row.archived for row in self.rounds]
         return sorted({word for word in words if word is not None})
 
     @property
     def subjects(self) -> list[str]:
         """The subjects of its lines."""
-        rounds = (round_subject(one.review, one.task_id, one.epoch) for one in self.rounds)
-        return [*(one.id for one in self.decisions), *rounds]
+        rounds = (round_subject(row.review, row.task_id, row.epoch) for row in self.rounds)
+        return [*(row.id for row in self.decisions), *rounds]
 
     def is_closed(self, before: int | None) -> bool:
         """Whether nothing is open, and all of it ended before a moment."""
-        ends = [one.ended_at for one in self.rounds] + [one.state_at for one in self.decisions]
-        return not any(one.state in _OPEN for one in self.decisions) and all(
+        ends = [row.ended_at for row in self.rounds] + [row.state_at for row in self.decisions]
+        return not any(row.state in _OPEN for row in self.decisions) and all(
             end is not None and (before is None or end < before) for end in ends
         )
 
@@ -157,7 +157,7 @@ class ErasureLog(LogPart):
         """The file of a segment. Raises UsageError where it is not there."""
         path = self._archive.path(word)
         if path is None:
-            (seal,) = (one.seal for one in self._archive.segments() if one.word == word)
+            (seal,) = (segment.seal for segment in self._archive.segments() if segment.word == word)
             raise UsageError(
                 f"what is to be erased may lie in {seal.file}, which is not at hand: put it back"
                 f" into {seal.folder}, and erase again"
@@ -179,7 +179,7 @@ class ErasureLog(LogPart):
             for word in {word for thing in things for word in self._rows_of(thing).archived}:
                 self._at_hand(word)
             names = set() if before else {
-                one.id for thing in things for one in self._rows_of(thing).decisions
+                row.id for thing in things for row in self._rows_of(thing).decisions
             }  # fmt: skip
             for line in self._lines(statements.WORDS_AFTER):
                 if _is_meant(line, wanted, names, before):
@@ -267,10 +267,10 @@ class ErasureLog(LogPart):
             ]
             lines += held
             files |= {word} if held else set()
-        for one in rows.decisions:
-            lines += self._erase_story(one.last)
-            if one.note is not None:
-                self._put(tables.decision, replace(one, note=None), one)
+        for row in rows.decisions:
+            lines += self._erase_story(row.last)
+            if row.note is not None:
+                self._put(tables.decision, replace(row, note=None), row)
         for ended in rows.rounds:
             lines += self._erase_story(ended.last)
             if ended.end_note is not None:
@@ -389,11 +389,11 @@ def without_texts(value: Any, wanted: re.Pattern[str] | None) -> Any:
     match value:
         case dict():
             return {key: _under(key, inner, wanted) for key, inner in value.items()}
-        case list() if any(_says(one, wanted) for one in value):
-            rest = (None if isinstance(one, str) else one for one in value)
-            return [without_texts(one, wanted) for one in rest]
+        case list() if any(_says(part, wanted) for part in value):
+            rest = (None if isinstance(part, str) else part for part in value)
+            return [without_texts(part, wanted) for part in rest]
         case list():
-            return [without_texts(one, wanted) for one in value]
+            return [without_texts(part, wanted) for part in value]
         case str() if "://" in value or "@" in value or _says(value, wanted):
             return GONE
         case _:

@@ -64,7 +64,7 @@ def check_room(limit: Limit, decision: Decision, spent: Sequence[SpentRoom]) -> 
         _check_share(limit, decision, spent)
         return
     wanted = weight(limit, decision.amount_micros)
-    used = sum(weight(limit, one.amount_micros) for one in spent)
+    used = sum(weight(limit, room.amount_micros) for room in spent)
     excess = used + wanted - limit.at_most
     if excess > 0:
         raise _full(limit, decision, used, wanted, _room_at(limit, spent, excess))
@@ -72,10 +72,10 @@ def check_room(limit: Limit, decision: Decision, spent: Sequence[SpentRoom]) -> 
 
 
 def _room_at(limit: Limit, spent: Sequence[SpentRoom], excess: int) -> datetime | None:
-    for one in spent:
-        excess -= weight(limit, one.amount_micros)
+    for room in spent:
+        excess -= weight(limit, room.amount_micros)
         if excess <= 0:
-            return limit.frees(from_micros(one.intended_at))
+            return limit.frees(from_micros(room.intended_at))
     return None
 
 
@@ -103,7 +103,7 @@ def _keep_room(
 def _check_share(limit: Limit, decision: Decision, spent: Sequence[SpentRoom]) -> None:
     if len(spent) < limit.after:
         return
-    part = sum(one.action in limit.share_of for one in spent) + 1
+    part = sum(room.action in limit.share_of for room in spent) + 1
     if part * 1_000_000 > limit.at_most * (len(spent) + 1):
         words = f"it would make {part} of {len(spent) + 1} decisions"
         raise _reached(limit, decision, words, room_at=None)

@@ -44,9 +44,9 @@ class Place:
 
     def check(self) -> None:
         """Raise LedgerMoved where another file, or none, stands under one of the names."""
-        for path, known in self._known.items():
+        for path, identity in self._known.items():
             found = _identity(path)
-            if found != known:
+            if found != identity:
                 what = "was removed" if found is None else "was replaced"
                 raise LedgerMoved(
                     f"{path}: {what} while the log was in use, so nothing is written or sent; put it"

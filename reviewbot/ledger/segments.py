@@ -139,8 +139,9 @@ def read_segment(path: Path) -> Iterator[tuple[ChainLine, bool]]:
     try:
         with parquet.ParquetFile(path) as file:
             for group in file.iter_batches(ROWS):
-                for *columns, left in zip(*(one.to_pylist() for one in group.columns), strict=True):
-                    yield ChainLine(*columns), left
+                columns = (column.to_pylist() for column in group.columns)
+                for *values, left in zip(*columns, strict=True):
+                    yield ChainLine(*values), left
     except (OSError, arrow.ArrowException, TypeError) as error:
         raise LedgerCorrupt(f"{path}: the segment cannot be read ({error})") from error
 
@@ -257,7 +258,7 @@ class ArchiveReader(KeyRows):
     def path(self, word: int) -> Path | None:
         """The file of a segment, in the newest folder or where it was written; None: not at hand."""
         segments = self.segments()
-        (seal,) = (one.seal for one in segments if one.word == word)
+        (seal,) = (segment.seal for segment in segments if segment.word == word)
         return path_of(seal, segments[-1].seal.folder)
 
     def absent(self) -> Sequence[str]:
@@ -268,8 +269,8 @@ class ArchiveReader(KeyRows):
         try:
             need_arrow()
         except ConfigError:
-            return [one.seal.file for one in segments]
-        return [one.seal.file for one in segments if path_of(one.seal, newest) is None]
+            return [segment.seal.file for segment in segments]
+        return [segment.seal.file for segment in segments if path_of(segment.seal, newest) is None]
 
     def story(self, word: int, subject: str) -> list[ChainLine] | None:
         """The lines about one subject that left with a segment, oldest first."""

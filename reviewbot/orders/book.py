@@ -91,7 +91,7 @@ class OrderBook:
 
     def reload(self) -> None:
         """Read what the log says now."""
-        self._known = {one.subject: known_from(one) for one in self._ledger.notes(TOPIC)}
+        self._known = {note.subject: known_from(note) for note in self._ledger.notes(TOPIC)}
 
     def known(self, subject: str) -> OrderNote | None:
         """The newest word on an order; None where it was never placed."""
@@ -99,16 +99,16 @@ class OrderBook:
 
     def open(self) -> list[OrderNote]:
         """Every order that is intended or unclear, the oldest intent first."""
-        found = (one for one in self._known.values() if one.is_open)
-        return sorted(found, key=lambda one: (one.word.intended_at, one.seq))
+        found = (note for note in self._known.values() if note.is_open)
+        return sorted(found, key=lambda note: (note.word.intended_at, note.seq))
 
     def task_ids(self) -> frozenset[str]:
         """Every task that is known to be some order's."""
-        return frozenset(one.word.task_id for one in self._known.values() if one.word.task_id)
+        return frozenset(note.word.task_id for note in self._known.values() if note.word.task_id)
 
     def next_attempt(self, subjects: Iterable[str]) -> int:
         """Number the next attempt at placing these."""
-        tried = (known.word.attempt for one in subjects if (known := self.known(one)))
+        tried = (known.word.attempt for subject in subjects if (known := self.known(subject)))
         return 1 + max(tried, default=0)
 
     def intend(
@@ -155,10 +155,10 @@ class OrderBook:
 
 def stories_of(ledger: Ledger, task_id: str) -> list[tuple[datetime, Word]]:
     """Every word on the order of which a task came, oldest first; none where it was not ours."""
-    for one in ledger.notes(TOPIC):
-        if one.value.get("task_id") == task_id:
-            story = map(known_from, ledger.story(TOPIC, one.subject))
-            return [(known.at, known.word) for known in story]
+    for note in ledger.notes(TOPIC):
+        if note.value.get("task_id") == task_id:
+            story = map(known_from, ledger.story(TOPIC, note.subject))
+            return [(order.at, order.word) for order in story]
     return []
 
 
@@ -270,9 +270,9 @@ def found(
         elif task.id not in known:
             tasks[_group(task.saved_account_id, task.comment_text)].append(task)
     groups: dict[_Group, list[OrderNote]] = defaultdict(list)
-    for one in orders:
-        order = one.word.order
-        groups[_group(order.saved_account_id, order.comment_text)].append(one)
+    for note in orders:
+        order = note.word.order
+        groups[_group(order.saved_account_id, order.comment_text)].append(note)
     look = _Look(complete, within)
     verdicts: dict[str, OrderOutcome] = {}
     for group, members in groups.items():
@@ -298,22 +298,24 @@ def _of_group(
     """Judge orders of one account and text against the tasks of the same."""
     verdicts: dict[str, OrderOutcome] = {}
     pool = list(tasks)
-    for one in orders:
-        sure = [task for task in pool if _is_same(task, one.word.order) and _came_after(task, one)]
+    for note in orders:
+        sure = [
+            task for task in pool if _is_same(task, note.word.order) and _came_after(task, note)
+        ]
         if sure:
-            verdicts[one.subject] = _created(sure[0])
+            verdicts[note.subject] = _created(sure[0])
             pool.remove(sure[0])
-    left = [one for one in orders if one.subject not in verdicts]
-    likely = {one.subject: [task for task in pool if look.may_be_of(task, one)] for one in left}
-    for one in left:
-        mine = likely[one.subject]
+    left = [note for note in orders if note.subject not in verdicts]
+    likely = {note.subject: [task for task in pool if look.may_be_of(task, note)] for note in left}
+    for note in left:
+        mine = likely[note.subject]
         rivals = [other for other in left if any(task in likely[other.subject] for task in mine)]
         if not mine:
-            verdicts[one.subject] = _NOWHERE if look.complete else _unclear(_UNREADABLE)
+            verdicts[note.subject] = _NOWHERE if look.complete else _unclear(_UNREADABLE)
         elif len(mine) == len(rivals) == 1:
-            verdicts[one.subject] = _created(mine[0])
+            verdicts[note.subject] = _created(mine[0])
         else:
-            verdicts[one.subject] = _unclear(_ALIKE, tuple(task.id for task in mine))
+            verdicts[note.subject] = _unclear(_ALIKE, tuple(task.id for task in mine))
     return verdicts
 
 

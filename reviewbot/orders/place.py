@@ -183,7 +183,7 @@ class OrderPlacer:
                 batch, queue = queue[:MOST_IN_A_BATCH], queue[MOST_IN_A_BATCH:]
                 self._progress(f"{total - len(queue):,} of {total:,} rows")
                 tried |= self._send(dict(batch))
-                passing += [one for one in batch if self._is_passing(one[0])]
+                passing += [pair for pair in batch if self._is_passing(pair[0])]
             if not passing or pause is None or self.totals.stopped is not None:
                 break
             self._progress(f"{len(passing):,} rows again in {pause:.0f} s")
@@ -242,10 +242,10 @@ class OrderPlacer:
     def _take(self, batch: Mapping[str, OrderRow], placed: Placed) -> None:
         verdicts = answered({subject: row.order for subject, row in batch.items()}, placed)
         self._note(verdicts)
-        made = sum(one.state is OrderState.CREATED for one in verdicts.values())
+        made = sum(verdict.state is OrderState.CREATED for verdict in verdicts.values())
         self.totals.sent += len(batch)
         self.totals.charged += made if placed.charged is None else placed.charged
-        if any(one.reason == NO_CREDITS for one in verdicts.values()):
+        if any(verdict.reason == NO_CREDITS for verdict in verdicts.values()):
             self.totals.stopped = "the credits ran out"
 
     def _stop(self, error: ApiError) -> None:
@@ -269,7 +269,7 @@ class OrderPlacer:
         except OutOfDate:
             # Another run read the list meanwhile and settled some of these itself.
             self.book.reload()
-            still = {one.subject for one in self.book.open()}
+            still = {note.subject for note in self.book.open()}
             left = {name: verdict for name, verdict in verdicts.items() if name in still}
             self.book.settle(left, self._clock.now())
 
@@ -284,11 +284,11 @@ class OrderPlacer:
         verdicts = self._agreed(waiting)
         now = self._clock.now()
         changed = {
-            one.subject: verdict
-            for one in waiting
-            if (verdict := verdicts.get(one.subject)) is not None
-            and (verdict.state is OrderState.CREATED or now >= self._over(one))
-            and (verdict.state, verdict.tasks) != (one.word.state, one.word.tasks)
+            note.subject: verdict
+            for note in waiting
+            if (verdict := verdicts.get(note.subject)) is not None
+            and (verdict.state is OrderState.CREATED or now >= self._over(note))
+            and (verdict.state, verdict.tasks) != (note.word.state, note.word.tasks)
         }
         self._note(changed)
         self.totals.settled += len(changed)
@@ -296,7 +296,7 @@ class OrderPlacer:
 
     def _agreed(self, waiting: Sequence[OrderNote]) -> dict[str, OrderOutcome]:
         """What two readings in a row say alike."""
-        since = min(one.word.intended_at for one in waiting) - SLACK
+        since = min(note.word.intended_at for note in waiting) - SLACK
         before: dict[str, OrderOutcome] = {}
         agreed: dict[str, OrderOutcome] = {}
         for _ in range(READINGS):
@@ -337,29 +337,29 @@ class OrderPlacer:
 
     def _results(self, rows: Sequence[OrderRow], tried: Mapping[str, OrderRow]) -> list[Result]:
         results = []
-        for one in planned(rows, self.book).results:
-            subject = digest(one.row.order)
+        for result in planned(rows, self.book).results:
+            subject = digest(result.row.order)
             known = self.book.known(subject)
-            if one.outcome == "duplicate" or known is None:
+            if result.outcome == "duplicate" or known is None:
                 missing = msgspec.structs.replace(
-                    one, outcome="not sent", reason=self.totals.stopped
+                    result, outcome="not sent", reason=self.totals.stopped
                 )
-                results.append(one if one.outcome == "duplicate" else missing)
+                results.append(result if result.outcome == "duplicate" else missing)
             elif known.is_open:
-                results.append(self._open_result(one.row, known))
+                results.append(self._open_result(result.row, known))
             elif known.word.state is OrderState.CREATED:
                 outcome: PlacedRow = "created" if subject in tried else "already"
-                results.append(msgspec.structs.replace(one, outcome=outcome))
+                results.append(msgspec.structs.replace(result, outcome=outcome))
             elif (
                 known.word.state is OrderState.REJECTED
                 and subject in tried
                 and known.word.reason != NO_CREDITS
             ):
                 reason = known.word.reason
-                results.append(Result(row=one.row, outcome="rejected", reason=reason))
+                results.append(Result(row=result.row, outcome="rejected", reason=reason))
             else:
                 reason = self.totals.stopped or known.word.reason
-                results.append(Result(row=one.row, outcome="not sent", reason=reason))
+                results.append(Result(row=result.row, outcome="not sent", reason=reason))
         return results
 
     def _open_result(self, row: OrderRow, known: OrderNote) -> Result:

@@ -65,7 +65,7 @@ def _read(totals: PastTotals) -> dict[str, Any]:
         "reviews": totals.judged,
         "others": totals.impact.others,
         "unread": totals.unread,
-        "unreadable": tuple(forms.UnreadableRecord(*found) for found in totals.unreadable),
+        "unreadable": tuple(forms.UnreadableRecord(*record) for record in totals.unreadable),
     }
 
 

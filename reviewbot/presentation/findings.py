@@ -35,7 +35,7 @@ def render_text(
     colour: bool = False,
 ) -> str:
     """Show each finding with its source lines; notes only when `verbose`."""
-    shown = (found for found in findings if verbose or found.severity is not Severity.NOTE)
+    shown = (finding for finding in findings if verbose or finding.severity is not Severity.NOTE)
     return "".join(f"{_as_text(finding, sources, colour)}\n" for finding in shown)
 
 

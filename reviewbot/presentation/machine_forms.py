@@ -378,9 +378,9 @@ def _cap(bite: LimitHit) -> CapLine:
         since=iso(summary.since),
         until=_iso(summary.until),
         asks_people=summary.asked,
-        paid_by_silence=tuple(held.task_id for held in bite.to_silence),
+        paid_by_silence=tuple(wait.task_id for wait in bite.to_silence),
         tasks=tuple(
-            HeldLine(held.task_id, held.action, held.rule, _iso(held.until)) for held in bite.held
+            HeldLine(wait.task_id, wait.action, wait.rule, _iso(wait.until)) for wait in bite.held
         ),
     )
 

@@ -33,9 +33,9 @@ class Zones:
             return judge.policy.timezone
         asked = {"revision": revision, "name": policy, "review": review}
         for field, value in asked.items():
-            for known in self._policies:
-                if value and getattr(known, field) == value:
-                    return known_zone(known.timezone)
+            for candidate in self._policies:
+                if value and getattr(candidate, field) == value:
+                    return known_zone(candidate.timezone)
         return self.first
 
     @property

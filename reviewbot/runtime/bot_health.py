@@ -103,7 +103,10 @@ def probe(named: Sequence[Settings], now: datetime) -> list[tuple[Settings, Beat
     first = named[0]
     if not is_shared(first.ledger):
         beats = [newest_beat(settings) for settings in named]
-        return [(one, beat, look(one, beat, now)) for one, beat in zip(named, beats, strict=True)]
+        return [
+            (settings, beat, look(settings, beat, now))
+            for settings, beat in zip(named, beats, strict=True)
+        ]
     held: list[tuple[Settings, Lease]] = []
     try:
         for settings in named:
@@ -119,8 +122,8 @@ def probe(named: Sequence[Settings], now: datetime) -> list[tuple[Settings, Beat
         return [(first, None, standing)]
     beats = [_since(own_beat(settings), lease) for settings, lease in held]
     return [
-        (one, beat, standing if beat is None else look(one, beat, now))
-        for (one, _), beat in zip(held, beats, strict=True)
+        (settings, beat, standing if beat is None else look(settings, beat, now))
+        for (settings, _), beat in zip(held, beats, strict=True)
     ]
 
 

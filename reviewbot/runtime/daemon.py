@@ -221,7 +221,7 @@ class Daemon:
 
     def _expires_within(self, seconds: float) -> bool:
         now = self._app.clock.now()
-        deadlines = (one.deadline_at for one in undecided(self._app.benches))
+        deadlines = (seen.deadline_at for seen in undecided(self._app.benches))
         return any(
             at is not None and now < at <= now + timedelta(seconds=seconds) for at in deadlines
         )
@@ -308,7 +308,7 @@ def say_digest(ledger: Ledger, events: Events, since: datetime) -> None:
     events(
         "digest",
         since=since,
-        decisions=Counter(one.state.value for one in ledger.decisions(since=since)),
+        decisions=Counter(logged.state.value for logged in ledger.decisions(since=since)),
         endings=Counter(ending.by for ending in endings),
         paid_by_silence_micros=sum(ending.amount_micros or 0 for ending in silent),
     )

@@ -256,7 +256,7 @@ class Pulse:
         try:
             self.lines = ledger.checkpoint(self.app.clock.now()).count
             breakers = ledger.notes("breaker")
-            self.breakers_open = sum(one.value.get("open") is not False for one in breakers)
+            self.breakers_open = sum(note.value.get("open") is not False for note in breakers)
             self._held = self._what_holds()
             self._look_ahead()
         except LedgerError as error:

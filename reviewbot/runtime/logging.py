@@ -99,9 +99,9 @@ class Masking:
             case str():
                 return self._masked(value)
             case dict():
-                return {self._masked(str(key)): self._plain(one) for key, one in value.items()}
+                return {self._masked(str(key)): self._plain(part) for key, part in value.items()}
             case list() | tuple() | set() | frozenset():
-                return [self._plain(one) for one in value]
+                return [self._plain(part) for part in value]
         return self._masked(str(value))
 
     def _masked(self, text: str) -> str:

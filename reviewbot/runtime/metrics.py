@@ -65,12 +65,12 @@ def _since(at: datetime | None) -> float | None:
 
 def _next_deadline(pulse: Pulse) -> datetime | None:
     left = pulse.summary.undecided if pulse.summary else ()
-    return min((one.deadline_at for one in left if one.deadline_at is not None), default=None)
+    return min((seen.deadline_at for seen in left if seen.deadline_at is not None), default=None)
 
 
 def _oldest(pulse: Pulse) -> float:
     left = pulse.summary.undecided if pulse.summary else ()
-    starts = [one.started_at for one in left if one.started_at is not None]
+    starts = [seen.started_at for seen in left if seen.started_at is not None]
     return _since(min(starts)) or 0.0 if starts else 0.0
 
 

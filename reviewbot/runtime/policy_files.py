@@ -36,10 +36,10 @@ def judges_of(files: Iterable[PolicySource]) -> tuple[Judge, ...]:
     from reviewbot.policy.testing.check import analyse
 
     parsed = [file.load() for file in files]
-    policies = [one.policy for one in parsed if one.policy is not None]
-    read = (finding for one in parsed for finding in one.findings)
+    policies = [result.policy for result in parsed if result.policy is not None]
+    read = (finding for result in parsed for finding in result.findings)
     meant = (finding for policy in policies for finding in analyse(policy))
-    findings = tuple(one for one in (*read, *meant) if one.severity is Severity.ERROR)
+    findings = tuple(finding for finding in (*read, *meant) if finding.severity is Severity.ERROR)
     if findings:
         raise PolicyInvalid("a policy is not usable", findings)
     judges = tuple(compile_policy(policy) for policy in policies)
@@ -188,10 +188,8 @@ def policy_paths(path: Path) -> tuple[Path, ...]:
     """The policies that a path means: itself, or every policy file of a folder."""
     if not path.is_dir():
         return (path,)
-    found = (
-        one for one in path.iterdir() if one.suffix in _ENDINGS and not one.stem.endswith(".tests")
-    )
-    return tuple(sorted(found))
+    found = (file for file in path.iterdir() if file.suffix in _ENDINGS)
+    return tuple(sorted(file for file in found if not file.stem.endswith(".tests")))
 
 
 def read_capped(path: Path, most: int) -> bytes:
@@ -311,7 +309,7 @@ class PolicyWatch:
         )
 
     def _revisions(self) -> list[str]:
-        return [f"{one.policy.name} {one.policy.revision[:8]}" for one in self._running()]
+        return [f"{judge.policy.name} {judge.policy.revision[:8]}" for judge in self._running()]
 
     def _running(self) -> list[Judge]:
         return [judge for bench in self._app.benches for judge in bench.judges]
@@ -359,5 +357,6 @@ def _findings(error: ReviewbotError) -> list[str]:
     if not isinstance(error, PolicyInvalid):
         return []
     return [
-        f"{one.path}:{one.span.line}:{one.span.column}: {one.message}" for one in error.findings
+        f"{finding.path}:{finding.span.line}:{finding.span.column}: {finding.message}"
+        for finding in error.findings
     ]

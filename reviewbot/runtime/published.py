@@ -105,7 +105,7 @@ def publish(
     """Put a revision into the ledger, to be accepted. Raises PolicyInvalid."""
     parsed = read_text(source, "draft", files, today=now.date(), tests=tests)
     if parsed.policy is None:
-        errors = [found for found in parsed.findings if found.severity is Severity.ERROR]
+        errors = [finding for finding in parsed.findings if finding.severity is Severity.ERROR]
         raise PolicyInvalid("a policy is not usable", tuple(errors))
     judge = compile_policy(parsed.policy)
     refuse_failing(judge)
@@ -128,10 +128,8 @@ def publish(
 
 def published(ledger: Ledger, name: str) -> list[PublishedPolicy]:
     """Every revision of a policy in the ledger, oldest first."""
-    found = [
-        msgspec.json.decode(kept.value, type=PublishedPolicy) for kept in ledger.kept(PUBLISHED)
-    ]
-    return sorted((one for one in found if one.name == name), key=lambda policy: policy.at)
+    found = [msgspec.json.decode(row.value, type=PublishedPolicy) for row in ledger.kept(PUBLISHED)]
+    return sorted((policy for policy in found if policy.name == name), key=lambda policy: policy.at)
 
 
 def accepted(ledger: Ledger, name: str) -> PublishedPolicy | None:

@@ -295,7 +295,7 @@ class Replica:
     def _request(self) -> LeaseRequest:
         now = self._monotonic()
         is_due = now >= self._due_at
-        tokens = {key: one.lease.token for key, one in self._tenures.items() if one.lease}
+        tokens = {key: tenure.lease.token for key, tenure in self._tenures.items() if tenure.lease}
         holds = {key: token for key, token in tokens.items() if self._tenures[key].leads}
         dropped = {
             key: token
@@ -398,7 +398,9 @@ class Replica:
         """Let the tenures end of what is to be given to others; give the keys."""
         if self.answer is None or self._leaves:
             return []
-        held = {key for key, one in self._tenures.items() if one.leads and not one.is_ending}
+        held = {
+            key for key, tenure in self._tenures.items() if tenure.leads and not tenure.is_ending
+        }
         gifts = surplus(self.answer.leases, self.answer.peers, self.name, held)
         for key in gifts:
             self._tenures[key].is_ending = True
@@ -424,7 +426,7 @@ def surplus(
         return []
     counts = Counter(lease.holder for lease in leases if lease.holder in others)
     refused = {peer: _refused_by(others[peer]) for peer in others}
-    givers = 1 + sum(counts[peer] - min(counts[one] for one in others) >= 2 for peer in others)
+    givers = 1 + sum(counts[peer] - min(counts[other] for other in others) >= 2 for peer in others)
     most = max(1, len(leases) // TENTH // givers)
     left, gifts = sorted(held), list[str]()
     while len(gifts) < most:

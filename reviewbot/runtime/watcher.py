@@ -141,11 +141,11 @@ class HangWatch:
             self._hung_since = now - quiet
         near = self._near(at)
         alarms = [
-            self._deadline(one, hours, at) for one, hours in near if self._is_news(one, hours)
+            self._deadline(seen, hours, at) for seen, hours in near if self._is_news(seen, hours)
         ]
         if now - self._told_at >= HOUR / timedelta(seconds=1):
             self._told_at = now
-            alarms.insert(0, self._hanging(quiet, [one for one, _ in near], at))
+            alarms.insert(0, self._hanging(quiet, [seen for seen, _ in near], at))
         self._say(alarms)
 
     def _goes_on(self) -> None:
@@ -175,25 +175,25 @@ class HangWatch:
             facts={"seconds": round(quiet), "undecided": len(near), "deadline_at": first},
         )
 
-    def _deadline(self, one: Undecided, hours: int, at: datetime) -> Alarm:
-        assert one.deadline_at is not None
-        zone = self._app.notifier.zone(review=one.review, policy=one.policy)
+    def _deadline(self, seen: Undecided, hours: int, at: datetime) -> Alarm:
+        assert seen.deadline_at is not None
+        zone = self._app.notifier.zone(review=seen.review, policy=seen.policy)
         urgency: Urgency = "error" if hours == STAGES[0] else "warning"
         return Alarm(
             kind=AlarmKind.UNDECIDED,
-            sentence=f"{standing(one)}, {hours} h or less before its deadline"
-            f" ({format_moment(one.deadline_at, zone)}); the loop hangs, and silence pays it unless that ends"
+            sentence=f"{standing(seen)}, {hours} h or less before its deadline"
+            f" ({format_moment(seen.deadline_at, zone)}); the loop hangs, and silence pays it unless that ends"
             " or somebody decides it by hand",
             at=at,
-            subject=f"{one.task_id}@{one.epoch} {hours}h",
+            subject=f"{seen.task_id}@{seen.epoch} {hours}h",
             group=f"{hours}h",
             urgency=urgency,
             zone=zone,
             facts={
-                "review": one.review,
-                "task_id": one.task_id,
-                "epoch": one.epoch,
-                "deadline_at": one.deadline_at,
+                "review": seen.review,
+                "task_id": seen.task_id,
+                "epoch": seen.epoch,
+                "deadline_at": seen.deadline_at,
                 "hours_left": hours,
             },
         )
@@ -201,20 +201,20 @@ class HangWatch:
     def _near(self, at: datetime) -> list[tuple[Undecided, int]]:
         """What is open and expires within reach, with the stage it has come to; first things first."""
         found = [
-            one
+            seen
             for bench in self._app.benches
-            for one in list((bench.open_rounds or {}).values())
-            if one.deadline_at is not None and at < one.deadline_at <= at + _REACH
+            for seen in list((bench.open_rounds or {}).values())
+            if seen.deadline_at is not None and at < seen.deadline_at <= at + _REACH
         ]
-        return [(one, _stage(one, at)) for one in most_urgent_first(found)]
+        return [(seen, _stage(seen, at)) for seen in most_urgent_first(found)]
 
-    def _is_news(self, one: Undecided, hours: int) -> bool:
+    def _is_news(self, seen: Undecided, hours: int) -> bool:
         """Whether neither the loop nor this thread has spoken of it at this stage."""
         if any(
-            (one.task_id, one.epoch, f"{hours}h") in bench.reminded for bench in self._app.benches
+            (seen.task_id, seen.epoch, f"{hours}h") in bench.reminded for bench in self._app.benches
         ):
             return False
-        mark = (one.task_id, one.epoch, hours)
+        mark = (seen.task_id, seen.epoch, hours)
         news = mark not in self._told
         self._told.add(mark)
         return news
@@ -231,6 +231,6 @@ class HangWatch:
             log_alarm(self._events, alarm)
 
 
-def _stage(one: Undecided, at: datetime) -> int:
-    assert one.deadline_at is not None
-    return next(hours for hours in STAGES if one.deadline_at - at <= hours * HOUR)
+def _stage(seen: Undecided, at: datetime) -> int:
+    assert seen.deadline_at is not None
+    return next(hours for hours in STAGES if seen.deadline_at - at <= hours * HOUR)

@@ -108,8 +108,8 @@ def conflicted(post: GuardPost, policy: str) -> None:
     """Count a 409 that nobody expected; too many in a short time open the breaker."""
     since = post.clock.now() - CONFLICT_WINDOW
     found = sum(
-        one.state is State.OVERTAKEN and (one.note or "").startswith(CONFLICT_NOTE)
-        for one in post.ledger.decided(policy, since)
+        logged.state is State.OVERTAKEN and (logged.note or "").startswith(CONFLICT_NOTE)
+        for logged in post.ledger.decided(policy, since)
     )
     if found > CONFLICTS:
         minutes = CONFLICT_WINDOW // timedelta(minutes=1)

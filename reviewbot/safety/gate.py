@@ -130,9 +130,9 @@ def _full_in_this_pass(
 ) -> Halted | None:
     rule = limits.rule_named(judge.policy, verdict.rule)
     has_own = rule is not None and bool(rule.limit)
-    met = (one for one in guard.full if one.covers(verdict, item))
+    met = (limit for limit in guard.full if limit.covers(verdict, item))
     # The limits of its rule are asked first, and may mean something else than the policy's.
-    return next((one.halted for one in met if one.rule is not None or not has_own), None)
+    return next((limit.halted for limit in met if limit.rule is not None or not has_own), None)
 
 
 def full(guard: GuardState, bench: ReviewPipeline, decision: Decision, cap: CapReached) -> Halted:
@@ -195,23 +195,23 @@ def keep_back(guard: GuardState, halted: Halted, item: ReviewItem) -> None:
 
 
 def reviewed(
-    post: GuardPost, judge: Judge | None, one: Reviewed, before: Logged | None = None
+    post: GuardPost, judge: Judge | None, review: Reviewed, before: Logged | None = None
 ) -> None:
     """Take note of how a review ended: what it leaves open may need room, what it decided counts.
 
     `before` is what the log held of this thing as the review began.
     """
-    verdict, item = one.verdict, one.item
+    verdict, item = review.verdict, review.item
     if judge is None or verdict is None or post.mode is not Mode.LIVE:
         return
-    if verdict.undecided or one.outcome in (State.VOID, State.REFUSED):
+    if verdict.undecided or review.outcome in (State.VOID, State.REFUSED):
         _keep_room(post, judge, item, verdict)
     wanted = verdict.action if verdict.action.writes else verdict.wanted or verdict.action
     if judge.policy.name in post.guard.watches:
         name = decision_id(item.review, item.id, item.epoch, wanted)
         _count(post, judge.policy.name, name, verdict.rule, wanted.pays)
     found = post.guard.mixes.get(judge.policy.name)
-    if found is not None and mix.is_first(one, before):
+    if found is not None and mix.is_first(review, before):
         found.add(post.clock.now(), wanted.pays)
         what = found.sign()
         if what and breaker.open_breaker(post, judge.policy.name, guard_state.MIX_SIGN, what):
@@ -233,7 +233,8 @@ def end(post: GuardPost, bench: ReviewPipeline, reviews: Sequence[Reviewed]) -> 
     """End a pass over one kind of review: look for signs of trouble."""
     for judge in bench.judges:
         policy = judge.policy
-        own = [one.verdict for one in reviews if one.verdict and one.verdict.policy == policy.name]
+        verdicts = (review.verdict for review in reviews)
+        own = [verdict for verdict in verdicts if verdict and verdict.policy == policy.name]
         breaker.failing(post, policy.name, sum(verdict.broke for verdict in own), len(own))
         probation.finish(post, policy.name)
         if (

@@ -178,11 +178,11 @@ def _rounds(
 
     open_now: set[str] = set()
     unseen = 0
-    for one in open_rounds(ledger):
-        if one.latest is None:
-            unseen += one.sighting.review == new.policy.applies_to.review
-        elif one.latest.state not in CLAIMED and concerns(one.decision):
-            open_now.add(one.decision.id)
+    for round_ in open_rounds(ledger):
+        if round_.latest is None:
+            unseen += round_.sighting.review == new.policy.applies_to.review
+        elif round_.latest.state not in CLAIMED and concerns(round_.decision):
+            open_now.add(round_.decision.id)
     opened: list[Logged] = []
     first: dict[tuple[str, str, str | None], Logged] = {}
     for logged in reversed(ledger.decisions(newest=MOST)):
@@ -194,7 +194,7 @@ def _rounds(
             opened.append(logged)
         elif decision.decided_at >= since:
             first[decision.review, decision.task_id, decision.epoch] = logged
-    rounds = {(d.review, d.task_id, d.epoch) for d in (one.decision for one in opened)}
+    rounds = {(d.review, d.task_id, d.epoch) for d in (logged.decision for logged in opened)}
     past = [logged for key, logged in first.items() if key not in rounds]
     return opened, past, len(open_now) + unseen
 
@@ -232,7 +232,7 @@ def _lacks_evidence(judge: Judge, facts: Facts) -> bool:
 
 def _moves(impact: Impact) -> Iterator[Move]:
     """The kinds of move: those that change something first, the most frequent of them first."""
-    flips = sorted(impact.flips().items(), key=lambda one: one[0][0] == one[0][1])
+    flips = sorted(impact.flips().items(), key=lambda flip: flip[0][0] == flip[0][1])
     for (old, new), cell in flips[:MOVES]:
         pairs = impact.causes(old, new)[:PAIRS] if old != new else ()
         yield Move(

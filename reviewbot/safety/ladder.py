@@ -76,7 +76,9 @@ def all_standings(ledger: Ledger) -> list[RuleStanding]:
 def standing_of(ledger: Ledger, rule: str, policy: str | None = None) -> RuleStanding:
     """Where the rule of this name stands. Raises UsageError where that is none, or more than one."""
     found = [
-        one for one in all_standings(ledger) if one.rule == rule and policy in (None, one.policy)
+        standing
+        for standing in all_standings(ledger)
+        if standing.rule == rule and policy in (None, standing.policy)
     ]
     if len(found) == 1:
         return found[0]

@@ -115,11 +115,11 @@ def stays_with_person(last: Decision, wish: Decision | Verdict, epoch: str | Non
 
 def check_pauses(pauses: Pauses, action: Action, fleet: Fleet, now: datetime) -> None:
     """Raise Halted while the policy itself pauses this action."""
-    for actions, asked, words in (
+    for actions, test, words in (
         (PAYING, pauses.approvals, "approvals"),
         (SENDING_BACK, pauses.disputes, "disputes"),
     ):
-        if action in actions and asked is not None and asked(fleet_facts(fleet, now)):
+        if action in actions and test is not None and test(fleet_facts(fleet, now)):
             raise Halted(
                 f"the policy pauses {words} while its condition is true",
                 by="guardrail",
@@ -158,7 +158,7 @@ def check_people(judge: Judge, action: Action, now: datetime) -> None:
 def holds_now(pauses: Pauses, fleet: Fleet, now: datetime) -> bool:
     """Whether the policy itself pauses anything at this moment."""
     facts = fleet_facts(fleet, now)
-    return any(asked is not None and asked(facts) for asked in (pauses.approvals, pauses.disputes))
+    return any(test is not None and test(facts) for test in (pauses.approvals, pauses.disputes))
 
 
 def looks_at_the_checker(policy: Policy) -> bool:

@@ -26,14 +26,14 @@ from reviewbot.policy.model import Policy
 from reviewbot.ports.ledger import Ledger, Logged, LogNote
 
 
-def is_first(one: Reviewed, before: Logged | None) -> bool:
+def is_first(review: Reviewed, before: Logged | None) -> bool:
     """Whether a review gave its round the first answer, and wrote it down; to wait is none."""
-    verdict = one.verdict
+    verdict = review.verdict
     if verdict is None or verdict.rule == DEADLINE or verdict.action is Action.WAIT:
         return False
-    if not isinstance(one.outcome, State):
+    if not isinstance(review.outcome, State):
         return False
-    if before is None or before.decision.epoch != one.item.epoch:
+    if before is None or before.decision.epoch != review.item.epoch:
         return True
     return before.decision.action is Action.WAIT
 
@@ -44,7 +44,7 @@ def recall(ledger: Ledger, policy: Policy, now: datetime) -> Mix:
     watch_closings(mix, ledger.story(guard_state.BREAKER_TOPIC, policy.name), policy.name)
     known: set[tuple[str, str, str | None]] = set()
     decided = ledger.decided(policy.name, now - MIX_BASELINE)
-    for logged in sorted(decided, key=lambda one: one.seq):
+    for logged in sorted(decided, key=lambda logged: logged.seq):
         decision = logged.decision
         key = (decision.review, decision.task_id, decision.epoch)
         if decision.action is Action.WAIT or decision.decided_by is not None or key in known:

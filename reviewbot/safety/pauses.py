@@ -83,9 +83,11 @@ def pause(
 
 def resume(ledger: Ledger, word: str, *, reason: str, who: str, now: datetime) -> tuple[Pause, ...]:
     """End the pauses of a word (`all`: every pause) in the log; give those that were on."""
-    ended = [one for one in _noted(ledger.notes(PAUSE_TOPIC), now) if word in (ALL, one.word)]
-    for one in ended:
-        ledger.note(PAUSE_TOPIC, one.word, _value(False, reason, who, None), now)
+    ended = [
+        paused for paused in _noted(ledger.notes(PAUSE_TOPIC), now) if word in (ALL, paused.word)
+    ]
+    for paused in ended:
+        ledger.note(PAUSE_TOPIC, paused.word, _value(False, reason, who, None), now)
     return tuple(ended)
 
 
@@ -193,8 +195,8 @@ def holds_on(
     """Every pause, open breaker and brake; `file` is the text of the file PAUSE, where it is there."""
     found = [] if brake is None else [Hold(sentence=f"nothing is sent: {brake}", by="brake")]
     found += [
-        Hold(sentence=one.sentence(), by="pause", actions=WORDS[one.word], until=one.until)
-        for one in pauses_on(ledger.notes(guard_state.PAUSE_TOPIC), file, now)
+        Hold(sentence=paused.sentence(), by="pause", actions=WORDS[paused.word], until=paused.until)
+        for paused in pauses_on(ledger.notes(guard_state.PAUSE_TOPIC), file, now)
     ]
     for note in ledger.notes(guard_state.BREAKER_TOPIC):
         if not breaker.stands_open(note):

@@ -81,9 +81,9 @@ def earlier(ledger: Ledger, policy: Policy, running: frozenset[str]) -> StoredPo
     last = newest_change(ledger, policy.name)
     if last is not None:
         return None if last.revision == policy.revision else ledger.policy(last.revision)
-    stored = [one for one in ledger.policies() if one.revision != policy.revision]
-    same = [one for one in stored if one.name == policy.name]
-    gone = [one for one in stored if one.name not in running and _judges_alike(one, policy)]
+    stored = [past for past in ledger.policies() if past.revision != policy.revision]
+    same = [past for past in stored if past.name == policy.name]
+    gone = [past for past in stored if past.name not in running and _judges_alike(past, policy)]
     candidates = same or gone
     return candidates[-1] if candidates else None
 
@@ -149,7 +149,7 @@ def put_on_trial(post: GuardPost, policy: Policy, change: PolicyChange) -> None:
     breaker.watch_closings(watch, post.ledger.story(guard_state.BREAKER_TOPIC, name), name)
     decided = post.ledger.decided(name, change.since)
     # What was first written down before a person closed the breaker has been looked at.
-    for logged in sorted(decided, key=lambda one: (one.seq > watch.closed, one.state_at)):
+    for logged in sorted(decided, key=lambda logged: (logged.seq > watch.closed, logged.state_at)):
         decision = logged.decision
         if decision.revision != policy.revision or decision.decided_by is not None:
             continue

@@ -102,13 +102,13 @@ def check(ledger: Ledger, decision: Decision) -> None:
 def sealed_rounds(ledger: Ledger) -> Iterator[Round]:
     """Every open round whose decision lies sealed and is not cancelled."""
     cancelled = cancelled_rounds(ledger)
-    for found in open_rounds(ledger):
-        seen = found.sighting
+    for round_ in open_rounds(ledger):
+        seen = round_.sighting
         if (
-            is_sealed(found.latest)
+            is_sealed(round_.latest)
             and subject(seen.review, seen.task_id, seen.epoch) not in cancelled
         ):
-            yield found
+            yield round_
 
 
 def cancel(ledger: Ledger, chosen: Round, *, who: str, reason: str, now: datetime) -> None:

@@ -40,7 +40,7 @@ def after_the_mix(post: GuardPost, policy: str, mix: Mix) -> None:
     """The breaker opened for too many approvals: those among the newest answers were made blind."""
     since = mix.newest[-min(len(mix.newest), guard_state.IN_A_ROW)][0]
     sent = post.ledger.decided(policy, since)
-    _mark(post, (one for one in sent if one.decision.action.pays), since, BLIND)
+    _mark(post, (logged for logged in sent if logged.decision.action.pays), since, BLIND)
 
 
 def while_it_is_sick(post: GuardPost, policy: str) -> None:
@@ -52,13 +52,13 @@ def while_it_is_sick(post: GuardPost, policy: str) -> None:
 def _mark(post: GuardPost, decided: Iterable[Logged], since: datetime, why: str) -> None:
     known = marked(post.ledger)
     words = {
-        one.decision.id: {"why": why, "task": one.decision.task_id}
-        for one in decided
-        if one.state in breaker.SENT
-        and one.decision.decided_by is None
-        and one.decision.rule != DEADLINE
-        and (one.intended_at or one.state_at) >= since
-        and one.decision.id not in known
+        logged.decision.id: {"why": why, "task": logged.decision.task_id}
+        for logged in decided
+        if logged.state in breaker.SENT
+        and logged.decision.decided_by is None
+        and logged.decision.rule != DEADLINE
+        and (logged.intended_at or logged.state_at) >= since
+        and logged.decision.id not in known
     }
     if words:
         post.ledger.note_all(TOPIC, words, post.clock.now())

@@ -58,7 +58,7 @@ def are_gone(before: KeptCheckpoints, now: KeptCheckpoints) -> bool:
     accepted = now.checkpoints[:1] and now.checkpoints[0].accepted
     if accepted and now.checkpoints[0] not in before.checkpoints:
         return False
-    lines = [max((point.count for point in kept.checkpoints), default=0) for kept in (before, now)]
+    lines = [max((point.count for point in side.checkpoints), default=0) for side in (before, now)]
     return lines[0] > lines[1]
 
 

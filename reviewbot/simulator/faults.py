@@ -380,7 +380,7 @@ def _let_one_wait(desk: FrontDesk) -> None:
     world = desk.world
     submitted = world.board.tasks("submitted")
     if not submitted:
-        able = [one for one in world.accounts.values() if one.owned and one.manager]
+        able = [account for account in world.accounts.values() if account.owned and account.manager]
         if not able:
             return
         submitted = [seed_data.order(world, world.rng.choice(able), led=True)]

@@ -80,7 +80,7 @@ def order(
 
 def arrivals(world: World, per_hour: float, *, until: float | None = None) -> None:
     """Let tasks be ordered by chance, so many an hour, on accounts that have a manager."""
-    able = [one for one in world.accounts.values() if one.owned and one.manager is not None]
+    able = [account for account in world.accounts.values() if account.owned and account.manager]
     if not able or per_hour <= 0:
         return
 

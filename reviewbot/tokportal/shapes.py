@@ -199,7 +199,7 @@ def _feedback_type(entry: Fields, field: str) -> str | None:
 
 
 def _texts(value: Json) -> dict[str, str] | None:
-    is_read = isinstance(value, dict) and all(text(said) is not None for said in value.values())
+    is_read = isinstance(value, dict) and all(text(part) is not None for part in value.values())
     return dict(value) if is_read else None
 
 

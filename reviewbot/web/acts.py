@@ -35,9 +35,9 @@ STEPS = {step_name(step): step for step in (SHADOW, MIDDLE, LIVE)}
 
 def open_round(visit: Visit, task: str) -> Round:
     """The open round of a task by its whole id. Raises Changed where it has none, with how the last ended."""
-    for found in open_rounds(visit.ledger):
-        if found.sighting.task_id == task:
-            return found
+    for round_ in open_rounds(visit.ledger):
+        if round_.sighting.task_id == task:
+            return round_
     ended = how_it_ended(visit.ledger, task, visit.now - LONG_AGO)
     raise Changed(f"too late: {ended}" if ended else "no open round has this id")
 

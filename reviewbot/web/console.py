@@ -117,7 +117,7 @@ class Console:
         """The policies that the bot runs, as it last said; where it said nothing, the newest that ran."""
         beat, revisions = self.beat(), self.revisions()
         newest = {stored.name: stored.revision for stored in self.ledger.policies()}
-        names = list(newest.values()) if beat is None else [one.revision for one in beat.policies]
+        names = newest.values() if beat is None else [policy.revision for policy in beat.policies]
         found = (revisions.judge(revision) for revision in names)
         return [judge for judge in found if judge is not None]
 

@@ -254,7 +254,7 @@ def _shown(
         tried=tried,
         in_ledger=_is_in_ledger(stored),
         lines=text.count("\n") + 1,
-        errors=sum(found.severity is Severity.ERROR for found in parsed.findings),
+        errors=sum(finding.severity is Severity.ERROR for finding in parsed.findings),
     )
 
 

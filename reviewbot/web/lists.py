@@ -39,7 +39,8 @@ def show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     today = visit.now.astimezone(ZoneInfo(judge.policy.timezone)).date()
     came = _came_in(visit, stored[:LOOKED_AT])
     publishers = {
-        made.revision: made.by for made in published.published(visit.ledger, judge.policy.name)
+        policy.revision: policy.by
+        for policy in published.published(visit.ledger, judge.policy.name)
     }
     return page(
         visit,

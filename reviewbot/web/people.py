@@ -120,7 +120,7 @@ class Attempts:
 
 def people(ledger: Ledger) -> list[ConsolePerson]:
     """Everybody who may sign in, by name."""
-    found = [msgspec.json.decode(kept.value, type=ConsolePerson) for kept in ledger.kept(PERSON)]
+    found = [msgspec.json.decode(row.value, type=ConsolePerson) for row in ledger.kept(PERSON)]
     return sorted(found, key=lambda person: person.name.casefold())
 
 
@@ -184,9 +184,9 @@ def begin_session(
         until=now + SESSION_LASTS,
         guest=guest,
     )
-    for kept in ledger.kept(SESSION):
-        if msgspec.json.decode(kept.value, type=Session).until <= now:
-            ledger.let_go(SESSION, kept.name)
+    for row in ledger.kept(SESSION):
+        if msgspec.json.decode(row.value, type=Session).until <= now:
+            ledger.let_go(SESSION, row.name)
     ledger.keep(SESSION, digest(cookie), msgspec.json.encode(session), now)
     note(ledger, "signed in", who=name, now=now, how=how)
     return cookie
@@ -211,7 +211,7 @@ def session_of(ledger: Ledger, cookie: str | None, now: datetime) -> Session | N
 def sessions(ledger: Ledger, now: datetime) -> list[tuple[str, Session]]:
     """Every live session with the beginning of its digest, by which it can be ended."""
     found = [
-        (kept.name, msgspec.json.decode(kept.value, type=Session)) for kept in ledger.kept(SESSION)
+        (row.name, msgspec.json.decode(row.value, type=Session)) for row in ledger.kept(SESSION)
     ]
     return [(name, session) for name, session in found if session.until > now]
 
@@ -223,9 +223,9 @@ def end_session(ledger: Ledger, name: str) -> bool:
 
 def end_sessions(ledger: Ledger, person: str) -> None:
     """End every session of a person."""
-    for kept in ledger.kept(SESSION):
-        if msgspec.json.decode(kept.value, type=Session).name.casefold() == person.casefold():
-            ledger.let_go(SESSION, kept.name)
+    for row in ledger.kept(SESSION):
+        if msgspec.json.decode(row.value, type=Session).name.casefold() == person.casefold():
+            ledger.let_go(SESSION, row.name)
 
 
 def digest(secret: str) -> str:

@@ -48,7 +48,7 @@ def running_policy(visit: Visit) -> tuple[Judge, list[StoredPolicy]]:
     name = visit.path["policy"]
     beat = visit.console.beat()
     running = {} if beat is None else {policy.name: policy.revision for policy in beat.policies}
-    stored = [found for found in visit.ledger.policies() if found.name == name]
+    stored = [policy for policy in visit.ledger.policies() if policy.name == name]
     if not stored:
         raise UsageError(f"no policy is called {name!r}")
     judge = visit.console.revisions().judge(running.get(name, stored[-1].revision))
@@ -78,7 +78,7 @@ def one_policy(visit: Visit) -> Response:
     return page(
         visit,
         "policy.html.jinja",
-        limits=[one for one in limits if not one.rule],
+        limits=[limit for limit in limits if not limit.rule],
         policy=judge.policy,
         passages=[
             (
@@ -86,7 +86,7 @@ def one_policy(visit: Visit) -> Response:
                 titles.get(passage.title),
                 counts.decided.get(_name(titles, passage.title), 0),
                 [_figures(card) for card in cards.get(_name(titles, passage.title), ())],
-                [one for one in limits if one.rule == _name(titles, passage.title)],
+                [limit for limit in limits if limit.rule == _name(titles, passage.title)],
             )
             for passage in read_policy(judge.policy)
         ],

@@ -55,9 +55,9 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
 def show(visit: Visit) -> Response:
     """The open round; where there is none, how the task's rounds went."""
     task = visit.path["task"]
-    for found in open_rounds(visit.ledger):
-        if found.sighting.task_id == task:
-            return shown(visit, found, problem=_since_the_message(visit, found))
+    for round_ in open_rounds(visit.ledger):
+        if round_.sighting.task_id == task:
+            return shown(visit, round_, problem=_since_the_message(visit, round_))
     decisions = visit.ledger.decisions(task_id=task)
     status = 200 if decisions else 404
     return page(

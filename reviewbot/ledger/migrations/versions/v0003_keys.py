@@ -76,12 +76,15 @@ def _in_sqlite(table: str, found_by: tuple[str, ...]) -> None:
     known = sa.inspect(op.get_bind()).get_columns(old)
     op.create_table(
         table,
-        *(sa.Column(one["name"], one["type"], nullable=one["nullable"]) for one in known),
+        *(
+            sa.Column(column["name"], column["type"], nullable=column["nullable"])
+            for column in known
+        ),
         sa.Column("key", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint(*found_by),
         sqlite_with_rowid=table not in NO_ROWID,
     )
-    names = ", ".join(one["name"] for one in known)
+    names = ", ".join(column["name"] for column in known)
     op.execute(f"INSERT INTO {table} ({names}, key) SELECT {names}, 'default' FROM {old}")  # noqa: S608  names of ours
     op.drop_table(old)
 
