@@ -541,6 +541,17 @@ def test_examples_are_tasks_that_the_policy_applies_to() -> None:
     assert found_in(rules, head="applies to: {platform: tiktok}\n") == []
 
 
+def test_an_empty_list_is_why_a_line_never_holds() -> None:
+    """The cure is to fill it, not to delete the rule."""
+    head = "lists:\n  watched: {file: watched.csv}\n"
+    text = HEAD + head + "rules:" + rule("a", "task.saved_account_id: in list watched", "escalate")
+    parsed = parse_policy(text + REST + DEADLINE, path="p.yaml", read=lambda name: b"id\n")
+    told = [f for f in checked(parsed, today=TODAY).findings if f.code == "P208"]
+    assert [(f.detail, f.cure) for f in told] == [
+        ('the list "watched" holds no value', "put values into it")
+    ]
+
+
 def test_what_a_policy_does_not_apply_to_is_never_judged() -> None:
     """A rule for other tasks never decides; one that says the same once more is no mistake."""
     scope = "applies to: {platform: tiktok, saved_account_id: [a-1, b-2]}\n"

@@ -30,7 +30,7 @@ from reviewbot.policy.lint.witnesses import (
     value_words,
 )
 from reviewbot.policy.model import Compare, Rule
-from reviewbot.policy.operators import IsKnown
+from reviewbot.policy.operators import InList, IsKnown
 from reviewbot.policy.text_forms import listed
 
 NEVER_BY_ITSELF = "P201"
@@ -314,6 +314,9 @@ def idle_lines(world: PolicyModel) -> Iterator[Finding]:
         if truth == TRUE and name in world.narrowed:
             continue  # it says what  applies to:  says as well
         found = (_always if truth == TRUE else _never)(world.fact(name), line, sure=sure)
+        if isinstance(line.test, InList) and not world.lists.entries[line.test.list]:
+            empty = f'the list "{line.test.list}" holds no value'
+            found = replace(found, detail=empty, cure="put values into it")
         if name in world.narrowed:
             found = replace(
                 found, detail=f"applies to:  takes {listed(world.fact(name).values)} alone"
