@@ -483,6 +483,9 @@ def keys_of(action: Action) -> tuple[str, ...]:
     return tuple(key.name for key in ACTION_ROWS if action in key.actions)
 
 
+MAY_BE_EMPTY = ("but", "closed", "matches", "does not match")
+"""The keys whose empty list says none, and nothing else."""
+
 DECLARED = {
     "list": "lists",
     "pattern": "patterns",

@@ -306,7 +306,7 @@ def _pattern(reading: Reading, key: Scalar, tree: Tree) -> Pattern | None:
         return None
     regex = fields.text("regex")
     matches, others = (
-        reading.texts(fields.get(name), f"an example under {name}:")
+        reading.texts(fields.get(name), f"an example under {name}:", none=True)
         for name in ("matches", "does not match")
     )
     if regex is None:

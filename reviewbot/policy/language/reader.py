@@ -29,7 +29,7 @@ from reviewbot.policy.language.forms import (
     several_as_one,
     with_own,
 )
-from reviewbot.policy.language.grammar import DECLARED, GrammarSection
+from reviewbot.policy.language.grammar import DECLARED, MAY_BE_EMPTY, GrammarSection
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
 from reviewbot.policy.locales import ENGLISH
 from reviewbot.policy.model import AllOf, AnyOf, NamedList, ReasonText
@@ -234,10 +234,11 @@ class Reading:
             self.look_at(scalar)
         return scalar
 
-    def texts(self, tree: Tree | None, what: str) -> list[Scalar]:
-        """Take a text or a list of texts."""
-        items = self.items(tree, what, "") if isinstance(tree, Sequence) else one_or_more(tree)
-        scalars = [self.text(item, what) for item in items]
+    def texts(self, tree: Tree | None, what: str, *, none: bool = False) -> list[Scalar]:
+        """Take a text or a list of texts; with `none` an empty list will do."""
+        if isinstance(tree, Sequence) and not none:
+            self.items(tree, what, "")
+        scalars = [self.text(item, what) for item in one_or_more(tree)]
         return [scalar for scalar in scalars if scalar is not None]
 
     def read(self, scalar: Scalar | None, read: Callable[[str, int], Read]) -> Read | None:
@@ -447,7 +448,7 @@ class MappingReader:
 
     def texts(self, key: str) -> list[Scalar]:
         """Take a text or a list of texts."""
-        return self.reading.texts(self.get(key), f"{key}:")
+        return self.reading.texts(self.get(key), f"{key}:", none=key in MAY_BE_EMPTY)
 
     def free_text(self, key: str) -> Scalar | None:
         """Take a text for people."""

@@ -272,7 +272,7 @@ def _property(key: Key, values: Values, words: Schema | None = None) -> Schema:
     """What may stand under a key, and words about it."""
     value = values.get(key.kind, {})
     if key.many:
-        value = _one_or_more(value)
+        value = _one_or_more(value, least=key.name not in grammar.MAY_BE_EMPTY)
     words = words or {"description": key.sentence}
     schema = {**value, **words} if key.kind in _SHARED else {**words, **value}
     return schema | (
@@ -386,8 +386,8 @@ _GIVEN_STATE: Values = {
 }
 
 
-def _one_or_more(value: Schema) -> Schema:
-    return {"anyOf": [value, {"type": "array", "minItems": 1, "items": value}]}
+def _one_or_more(value: Schema, *, least: bool = True) -> Schema:
+    return {"anyOf": [value, {"type": "array", "minItems": int(least), "items": value}]}
 
 
 def _ref(name: str) -> Schema:
@@ -422,7 +422,7 @@ def _given(name: str, fact: Fact) -> Schema:
     }
     own = {"title": name, "description": _sentence(fact)}
     if fact.type is FactType.NAMES:  # of which a review may hold none
-        value = {"anyOf": [value, {"type": "array", "items": value}]}
+        value = _one_or_more(value, least=False)
     return own | value
 
 

@@ -222,6 +222,20 @@ def test_what_is_empty_is_neither_none_nor_all(right: str, empty: str) -> None:
     assert told.cure == "write what is meant, or delete the line"
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "never: [{name: n, when: {task.platform: instagram}, then: approve, but: []}]",
+        "hours: {desk: {open: mon-fri 09:00-18:00, closed: []}}",
+        "patterns: {code: {regex: b1, matches: [b1], does not match: []}}",
+    ],
+)
+def test_an_empty_list_that_can_only_say_none_is_taken(part: str) -> None:
+    """Nobody is excepted, no day is closed, no example is given."""
+    findings = parse_good(GOOD.replace("rules:", f"{part}\nrules:", 1)).findings
+    assert {told.code for told in findings} <= {"P340"}
+
+
 def test_of_accounts_no_money_is_counted() -> None:
     """A cap on money would never be full, and would say that it guards something."""
     text = ACCOUNTS.replace("KIND", "accounts").replace("account_status: live", "platform: tiktok")
