@@ -154,8 +154,8 @@ def _behind_ids(tree: Tree) -> str | None:
 def _refuse_text(reading: Reading, scalar: Scalar, what: str, file: str | None) -> None:
     """Report values that stand in one text, with them in brackets, or the name of a file that is there."""
     if file is not None:
-        under = f"did you mean  file: {file}  ?"
-        reading.add("P031", scalar, f"{what} takes {LINES}, not a text", under=under)
+        cure = f"write below it  file: {file}"
+        reading.add("P031", scalar, f"{what} takes {LINES}, not a text", cure=cure)
         return
     apart = r"(?:^| )-" if scalar.value.startswith("-") else "[,;|]"
     pieces = (piece.strip() for piece in shape(apart).split(scalar.value.strip("()[]{} ")))
