@@ -337,6 +337,6 @@ def said(app: BotContext) -> Said:
 def outcomes(app: BotContext) -> dict[str, str]:
     """The newest outcome per task."""
     return {
-        one.decision.task_id: one.state.value
-        for one in sorted(app.ledger.decisions(), key=lambda one: one.state_at)
+        logged.decision.task_id: logged.state.value
+        for logged in sorted(app.ledger.decisions(), key=lambda logged: logged.state_at)
     }

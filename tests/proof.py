@@ -57,14 +57,14 @@ def keep(
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         known = json.loads(path.read_text()) if path.exists() else {}
-        lines = {one["what"]: one for one in known.get(promise, [])}
-        others = [one for name, one in lines.items() if name != what]
+        lines = {row["what"]: row for row in known.get(promise, [])}
+        others = [row for name, row in lines.items() if name != what]
         date = datetime.now(UTC).date().isoformat()
         line: dict[str, Any] = {"what": what, "figure": figure, "tier": tier, "date": date}
         if part:
             line["parts"] = lines.get(what, {}).get("parts", {}) | {part: figure}
             line["figure"] = sum(line["parts"].values())
-        known[promise] = sorted([*others, line], key=lambda one: str(one["what"]))
+        known[promise] = sorted([*others, line], key=lambda row: str(row["what"]))
         ordered = dict(sorted(known.items(), key=lambda pair: _number(pair[0])))
         path.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n")
     finally:
@@ -74,18 +74,19 @@ def keep(
 def kept() -> Iterator[Figure]:
     """Every figure that is kept, by promise."""
     found = [
-        Figure(promise, one["what"], _shown(one["figure"]), one["tier"], one["date"])
+        Figure(promise, figure["what"], _shown(figure["figure"]), figure["tier"], figure["date"])
         for path in sorted(FOLDER.glob("*.json"))
         for promise, figures in json.loads(path.read_text()).items()
-        for one in figures
+        for figure in figures
     ]
-    yield from sorted(found, key=lambda one: (_number(one.promise), one.what))
+    yield from sorted(found, key=lambda figure: (_number(figure.promise), figure.what))
 
 
 def table() -> str:
     """The table as Markdown."""
     rows = [
-        f"| {one.promise} | {one.what} | {one.figure} | {one.tier}, {one.date} |" for one in kept()
+        f"| {figure.promise} | {figure.what} | {figure.figure} | {figure.tier}, {figure.date} |"
+        for figure in kept()
     ]
     return "\n".join(["| promise | tried | found | tier, date |", "|---|---|---|---|", *rows])
 

@@ -96,7 +96,7 @@ def offence(path: Path, target: str) -> str | None:
 def test_a_module_imports_only_itself_and_floors_below() -> None:
     """Imports point downwards, and neighbours on one floor do not know each other."""
     found = [offence(path, target) for path in MODULES for target in sorted(imports_of(path))]
-    assert not [one for one in found if one]
+    assert not [sentence for sentence in found if sentence]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_the_loop_knows_no_kind_of_review() -> None:
         for node in ast.walk(tree_of(path)):
             if not isinstance(node, asks):
                 continue
-            named = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
+            named = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
             where = f"{path.name}:{getattr(node, 'lineno', '?')}"
             assert not kinds & {n for n in named if isinstance(n, str)}, f"{where} asks for a kind"
 

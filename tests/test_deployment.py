@@ -71,7 +71,7 @@ def built(overlay: str) -> str:
 
 def objects(overlay: str) -> dict[str, Any]:
     """What an overlay makes, by kind."""
-    return {one["kind"]: one for one in yaml.safe_load_all(built(overlay)) if one}
+    return {thing["kind"]: thing for thing in yaml.safe_load_all(built(overlay)) if thing}
 
 
 def pod(overlay: str) -> Any:
@@ -85,15 +85,17 @@ def test_what_an_overlay_names_is_there(overlay: str) -> None:
     folder = KUBERNETES / overlay
     text = yaml.safe_load((folder / "kustomization.yaml").read_text())
     named = [*text["resources"], *(patch["path"] for patch in text.get("patches", ()))]
-    named += [file for made in text.get("configMapGenerator", ()) for file in made["files"]]
+    named += [
+        file for generator in text.get("configMapGenerator", ()) for file in generator["files"]
+    ]
     assert all((folder / name).exists() for name in named)
     beside = {path.name for path in folder.iterdir()} - {"kustomization.yaml"}
     assert beside == {name for name in named if not name.startswith("..")}
     base = {
-        (one["kind"], one["metadata"]["name"])
+        (thing["kind"], thing["metadata"]["name"])
         for path in (KUBERNETES / "base").glob("*.yaml")
-        for one in yaml.safe_load_all(path.read_text())
-        if one and "kind" in one and "metadata" in one
+        for thing in yaml.safe_load_all(path.read_text())
+        if thing and "kind" in thing and "metadata" in thing
     }
     targets = {(p["target"]["kind"], p["target"]["name"]) for p in text.get("patches", ())}
     assert targets <= base

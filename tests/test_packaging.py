@@ -38,7 +38,7 @@ def dependencies(*groups: str) -> set[str]:
     wanted = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
     for group in groups:
         wanted += PROJECT["dependency-groups"][group]
-    return {name_of(one) for one in wanted}
+    return {name_of(line) for line in wanted}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -133,7 +133,7 @@ def test_the_image_is_built_from_the_lock() -> None:
     """Nothing unpinned becomes part of the running bot."""
     installs = [rest for word, rest in instructions() if word == "RUN" and "pip install" in rest]
     assert installs
-    assert all("--require-hashes" in one or "--no-deps" in one for one in installs)
+    assert all("--require-hashes" in install or "--no-deps" in install for install in installs)
 
 
 def test_what_the_image_copies_is_not_ignored() -> None:

@@ -181,9 +181,9 @@ def pins() -> set[tuple[str, str]]:
     lines = re.findall(r"^[a-z0-9].*?(?= \\$)", (ROOT / "requirements.lock").read_text(), re.M)
     found = [Requirement(line) for line in lines]
     return {
-        (name_of(one.name), str(one.specifier).removeprefix("=="))
-        for one in found
-        if one.marker is None or one.marker.evaluate()
+        (name_of(requirement.name), str(requirement.specifier).removeprefix("=="))
+        for requirement in found
+        if requirement.marker is None or requirement.marker.evaluate()
     }
 
 
@@ -301,9 +301,9 @@ def test_every_action_is_pinned_and_says_its_version(file: Path) -> None:
     uses = re.findall(r"uses: (.*)", file.read_text())
 
     assert uses
-    for one in uses:
+    for use in uses:
         assert re.fullmatch(
-            r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/\S+( #.*)?", one
+            r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.github/workflows/\S+( #.*)?", use
         )
 
 

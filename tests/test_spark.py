@@ -32,11 +32,11 @@ from tests.history.test_scores import random_decisions
 
 _LACKS = [
     what
-    for what, found in (
+    for what, place in (
         ("pyspark (pip install 'reviewbot[spark]')", importlib.util.find_spec("pyspark")),
         ("a Java runtime (17 or newer)", os.environ.get("JAVA_HOME") or shutil.which("java")),
     )
-    if not found
+    if not place
 ]
 pytestmark = [
     pytest.mark.slow,

@@ -27,7 +27,7 @@ def violations(
 
     `accounts`: accounts are reviewed too, so none may be overlooked.
     """
-    logged = {one.decision.id: one for one in ledger.decisions()}
+    logged = {entry.decision.id: entry for entry in ledger.decisions()}
     ours = [effect for effect in world.effects if effect.by == "client"]
     found = [
         f"{key} got {count} effects"
@@ -35,24 +35,26 @@ def violations(
         if count > 1
     ]
     for effect in ours:
-        one = logged.get(decision_of(effect.idempotency_key))
-        if one is None or one.intended_at is None:
+        entry = logged.get(decision_of(effect.idempotency_key))
+        if entry is None or entry.intended_at is None:
             found.append(f"{effect} has no intent")
-        elif one.decision.epoch != effect.epoch or one.decision.action.value != ACTIONS.get(
+        elif entry.decision.epoch != effect.epoch or entry.decision.action.value != ACTIONS.get(
             effect.action, effect.action
         ):
-            found.append(f"{effect} is not what was decided: {one.decision}")
-        elif one.decision.decided_at.timestamp() > effect.at + CLOCKS:
+            found.append(f"{effect} is not what was decided: {entry.decision}")
+        elif entry.decision.decided_at.timestamp() > effect.at + CLOCKS:
             found.append(f"{effect} came before its intent")
-        elif one.state not in DONE:
-            found.append(f"{effect} stands in the log as {one.state}: {one.note}")
+        elif entry.state not in DONE:
+            found.append(f"{effect} stands in the log as {entry.state}: {entry.note}")
     keys = {decision_of(effect.idempotency_key) for effect in ours}
-    for one in logged.values():
-        if one.state in OPEN:
-            found.append(f"{one.decision.task_id} is left {one.state}")
-        if one.state in DONE and one.decision.id not in keys and not strangers:
-            found.append(f"{one.decision.task_id} is {one.state} without an effect: {one.note}")
-    judged = {(one.decision.task_id, one.decision.epoch) for one in logged.values()}
+    for entry in logged.values():
+        if entry.state in OPEN:
+            found.append(f"{entry.decision.task_id} is left {entry.state}")
+        if entry.state in DONE and entry.decision.id not in keys and not strangers:
+            found.append(
+                f"{entry.decision.task_id} is {entry.state} without an effect: {entry.note}"
+            )
+    judged = {(entry.decision.task_id, entry.decision.epoch) for entry in logged.values()}
     for task in world.waiting():
         if (task.id, world.epoch(task)) not in judged:
             found.append(f"{task.id} waits and was never judged")

@@ -35,8 +35,8 @@ class FaultyTransport(httpx.BaseTransport):
     def deliver(self) -> None:
         """Let what was held on the way arrive, once its time has come."""
         now = self.inner.clock.monotonic()
-        due = [held for held in self.held if held[0] <= now]
-        self.held = [held for held in self.held if held[0] > now]
+        due = [pair for pair in self.held if pair[0] <= now]
+        self.held = [pair for pair in self.held if pair[0] > now]
         for _, request in due:
             self.inner.handle_request(request).read()
 

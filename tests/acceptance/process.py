@@ -65,7 +65,7 @@ class Bot:
             try:
                 event = self.events.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
-                names = [one.get("event") for one in self.seen]
+                names = [line.get("event") for line in self.seen]
                 raise AssertionError(f"no {name!r} came; there were {names}") from None
             self.seen.append(event)
             if event.get("event") == name and fits(event):

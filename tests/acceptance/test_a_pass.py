@@ -69,7 +69,9 @@ def test_a_disputed_task_that_comes_back_is_a_new_round() -> None:
         for _ in range(40):
             there.poll(60)
 
-        rounds = [one.decision for one in there.app.ledger.decisions() if one.decision.round == 2]
+        rounds = [
+            logged.decision for logged in there.app.ledger.decisions() if logged.decision.round == 2
+        ]
         assert rounds, "some came back"
         assert {decision.rule for decision in rounds} <= {"came back, a person looks", "deadline"}
         assert violations(there.world, there.app.ledger) == []
@@ -104,7 +106,7 @@ def test_nothing_is_paid_by_silence_while_the_policy_decides_in_time() -> None:
         ends = [ending.by for ending in there.app.ledger.endings()]
         assert ends
         assert "silence" not in ends
-        rules = {one.decision.rule for one in there.app.ledger.decisions()}
+        rules = {logged.decision.rule for logged in there.app.ledger.decisions()}
         assert "deadline" in rules
 
 

@@ -48,16 +48,16 @@ def test_accounts_are_finalized_sent_back_and_escalated_by_the_same_loop() -> No
         for _ in range(30):
             there.poll(60)
 
-        logged = {one.decision.id: one for one in there.app.ledger.decisions()}
+        logged = {entry.decision.id: entry for entry in there.app.ledger.decisions()}
         ours = [effect for effect in there.world.effects if effect.by == "client"]
         assert {effect.action for effect in ours} == {"finalize", "corrections"}
         for effect in ours:
             one = logged[decision_of(effect.idempotency_key)]
             assert (one.decision.epoch, one.state in DONE) == (effect.epoch, True)
         assert len({(effect.task_id, effect.epoch) for effect in ours}) == len(ours)
-        assert any(one.decision.round > 1 for one in logged.values())
+        assert any(entry.decision.round > 1 for entry in logged.values())
         again = list(replay(there.app.ledger.decisions(), Revisions(there.app.ledger)))
-        assert [one for one in again if not one.agrees] == []
+        assert [answer for answer in again if not answer.agrees] == []
         assert len(again) == len(logged)
         assert there.app.ledger.verify().whole
 
@@ -127,7 +127,9 @@ def test_every_act_on_an_account_is_what_the_truth_asks_for() -> None:
         seen: set[tuple[str, str | None]] = set()
         for _ in range(140):
             there.clock.sleep(1800)
-            truth = {one.id: accounts.differences(world, one) for one in world.bundles.values()}
+            truth = {
+                bundle.id: accounts.differences(world, bundle) for bundle in world.bundles.values()
+            }
             before = len(world.effects)
             there.poll()
             for effect in list(world.effects)[before:]:
@@ -143,7 +145,7 @@ def test_every_act_on_an_account_is_what_the_truth_asks_for() -> None:
             asked = sum(entry["type"] == "corrections_requested" for entry in bundle.history)
             alike = not accounts.differences(world, bundle)
             assert (bundle.ended_by == "client") is (alike and asked < 2)
-        assert {one.decision.rule for one in there.app.ledger.decisions()} >= {
+        assert {logged.decision.rule for logged in there.app.ledger.decisions()} >= {
             *("asked twice", "as requested", "another name", "another biography", "deadline")
         }
 
@@ -182,11 +184,11 @@ def test_what_strangers_do_to_accounts_is_attributed_to_them() -> None:
         assert {e.action for e in there.world.effects if e.by == "stranger"} == {
             *("finalize", "corrections")
         }
-        ends = {(one.task_id, one.epoch): one.by for one in there.app.ledger.endings()}
+        ends = {(ending.task_id, ending.epoch): ending.by for ending in there.app.ledger.endings()}
         assert {ends[key] for key in theirs if key in ends} == {"other"}
         assert len(theirs & ends.keys()) > 5
         found = violations(there.world, there.app.ledger, strangers=True, accounts=True)
-        assert [one for one in found if "silence" not in one] == []
+        assert [sentence for sentence in found if "silence" not in sentence] == []
 
 
 def test_silence_is_known_for_what_it_is_although_its_moment_is_an_estimate() -> None:
@@ -199,7 +201,7 @@ def test_silence_is_known_for_what_it_is_although_its_moment_is_an_estimate() ->
         there.poll(60)
 
         assert bundle.ended_by == "silence"
-        assert [(one.task_id, one.by) for one in there.app.ledger.endings()] == [
+        assert [(ending.task_id, ending.by) for ending in there.app.ledger.endings()] == [
             (bundle.id, "silence")
         ]
 
@@ -212,11 +214,11 @@ def test_the_window_of_an_account_is_counted_from_first_sight_and_called_an_esti
         began = there.clock.now()
         there.poll(60)
         assert first is not None
-        held = [one for one in there.app.ledger.decisions() if one.state == "held"]
+        held = [logged for logged in there.app.ledger.decisions() if logged.state == "held"]
 
         assert held
-        for one in held:
-            deadline = one.decision.deadline_at
-            assert one.decision.deadline_is_estimate
+        for logged in held:
+            deadline = logged.decision.deadline_at
+            assert logged.decision.deadline_is_estimate
             assert deadline is not None
             assert abs(deadline - began - timedelta(hours=72)) < timedelta(minutes=1)

@@ -105,7 +105,9 @@ def test_an_outage_leaves_no_task_unalarmed(hours_away: int) -> None:
             poll_once(app)
         except ReviewbotError as error:
             assert clock.now() < start + timedelta(hours=2 + hours_away), error
-        seen |= {(one.task_id, one.epoch): one for one in ledger.unended("comments")}
+        seen |= {
+            (sighting.task_id, sighting.epoch): sighting for sighting in ledger.unended("comments")
+        }
         clock.sleep(POLL.total_seconds())
 
     silent = [ending for ending in ledger.endings() if ending.by == "silence"]

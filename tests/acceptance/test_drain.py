@@ -68,13 +68,17 @@ def test_what_piled_up_in_a_day_is_worked_off_in_time(
         while there.clock.time < away.end - HOUR:
             assert there.poll(20) is None
         there.clock.advance_to(away.end)
-        waiting = {(one.id, world.epoch(one)): one.review_until or 0.0 for one in world.waiting()}
+        waiting = {
+            (task.id, world.epoch(task)): task.review_until or 0.0 for task in world.waiting()
+        }
         assert len(waiting) == tasks
         back = there.clock.time
         looks = run_daemon(there, until=back + 6 * HOUR * tasks / 10_000)
 
         by_rule = {
-            one.decision.id for one in there.app.ledger.decisions() if one.decision.rule != DEADLINE
+            logged.decision.id
+            for logged in there.app.ledger.decisions()
+            if logged.decision.rule != DEADLINE
         }
         decided = [
             effect

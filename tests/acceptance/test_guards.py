@@ -49,7 +49,9 @@ def test_a_wrong_policy_saved_over_a_good_one_pays_twenty_at_most(tmp_path: Path
         assert note.value["open"] is True
         told = [about for event, about in there.events if event == "alarm"]
         assert any(
-            "will be paid by silence" in one["sentence"] for one in told if one["kind"] == "breaker"
+            "will be paid by silence" in alarm["sentence"]
+            for alarm in told
+            if alarm["kind"] == "breaker"
         )
 
 
@@ -121,7 +123,7 @@ def test_eight_workers_overshoot_a_policys_caps_by_nothing(tmp_path: Path) -> No
     assert [end_of(child) for child in children] == [0] * WORKERS
 
     ledger = open_ledger(url)
-    spent = sum(one.decision.amount_micros or 0 for one in ledger.open_intents())
+    spent = sum(logged.decision.amount_micros or 0 for logged in ledger.open_intents())
     assert 3_000_000 - 130_000 <= spent <= 3_000_000
     assert ledger.verify().whole
     ledger.close()

@@ -46,7 +46,7 @@ def decided_at(tasks: int, where: str) -> dict[str, float]:
         queue = sorted(there.world.waiting(), key=lambda task: task.review_until or 0)
         ids, chance, part = [task.id for task in queue], Random(1), tasks // 10
         spoiled = {"nowhere": [], "anywhere": chance.sample(ids, part), "in front": ids[:part]}
-        poison.spoiled = {one: chance.choice(list(KINDS)) for one in spoiled[where]}
+        poison.spoiled = {task_id: chance.choice(list(KINDS)) for task_id in spoiled[where]}
         start, length = there.clock.time, 0.4 * tasks * 60 / 9
         while there.clock.time < start + length:
             began = there.clock.time
@@ -65,7 +65,7 @@ def test_a_tenth_that_cannot_be_read_delays_no_other_by_two_polls(where: str) ->
     tasks = times(200, 1000)
     usual, beside = decided_at(tasks, "nowhere"), decided_at(tasks, where)
 
-    later = max(at - usual[one] for one, at in beside.items())
+    later = max(at - usual[task_id] for task_id, at in beside.items())
     print(f"{where}: {later:.0f} s later at most")
     assert len(usual) >= 0.8 * tasks
     assert len(beside) >= len(usual) - tasks // 10

@@ -44,7 +44,7 @@ def test_sigterm_within_a_write_records_its_outcome(tmp_path: Path) -> None:
 
     ours = [effect for effect in slow if effect.by == "client"]
     assert len(ours) == 1
-    assert [one.state.value for one in logged(tmp_path) if one.intended_at] == ["performed"]
+    assert [entry.state.value for entry in logged(tmp_path) if entry.intended_at] == ["performed"]
     assert (tmp_path / "log.db.checkpoints.jsonl").exists()
 
 
@@ -66,7 +66,9 @@ def test_a_second_signal_ends_it_at_once_and_the_next_start_finds_out(tmp_path: 
 
     ours = [effect.task_id for effect in slow if effect.by == "client"]
     assert len(ours) == len(set(ours)) > 1
-    states = {one.decision.task_id: one.state.value for one in logged(tmp_path) if one.intended_at}
+    states = {
+        entry.decision.task_id: entry.state.value for entry in logged(tmp_path) if entry.intended_at
+    }
     assert states == {ours[0]: "settled"} | dict.fromkeys(ours[1:], "performed")
 
 
@@ -123,7 +125,7 @@ def test_a_machine_with_a_wrong_clock(tmp_path: Path, off: str, sends: bool) -> 
     assert (told is None) is sends
     assert any(effect.by == "client" for effect in world.effects) is sends
     now = datetime.now(UTC)
-    times = [one.decision.decided_at for one in logged(tmp_path)]
+    times = [entry.decision.decided_at for entry in logged(tmp_path)]
     assert times
     assert all(abs(time - now) < timedelta(minutes=1) for time in times)
 

@@ -144,6 +144,8 @@ def test_a_person_is_told_of_what_waits_and_can_answer_it(kind: str, status: int
 
 def answer_one(there: House, task_id: str) -> None:
     """Approve it by hand."""
-    chosen = next(one for one in open_rounds(there.app.ledger) if one.sighting.task_id == task_id)
+    chosen = next(
+        round_ for round_ in open_rounds(there.app.ledger) if round_.sighting.task_id == task_id
+    )
     answered = answer(there.app, chosen, PersonAnswer(action=Action.APPROVE, who="ana"))
     assert answered.done, answered.sentence

@@ -30,7 +30,7 @@ def paid(there: House) -> set[str]:
 def blind(there: House) -> set[str]:
     """The tasks that the log says were kept back by the statement."""
     logged = there.app.ledger.decisions()
-    return {one.decision.task_id for one in logged if BLIND in (one.decision.held_by or "")}
+    return {entry.decision.task_id for entry in logged if BLIND in (entry.decision.held_by or "")}
 
 
 @pytest.mark.parametrize("but", ["", "    but: deadline\n"])
@@ -42,16 +42,18 @@ def test_a_statement_stops_a_write_of_the_whole_bot(but: str) -> None:
         stopped = blind(without)
         assert stopped and stopped == paid(free) - paid(without)
         told = [about for event, about in without.events if event == "alarm"]
-        (alarm,) = (one for one in told if one["kind"] == "statement")
+        (alarm,) = (event for event in told if event["kind"] == "statement")
         assert BLIND in alarm["sentence"]
         silent = "will be paid by silence" in alarm["sentence"]
         assert silent is not bool(but), alarm["sentence"]
         for _ in range(38):
             without.poll(120)
         assert bool(stopped & paid(without)) is bool(but)
-        ours = [one.decision for one in without.app.ledger.decisions() if one.intended_at]
+        ours = [logged.decision for logged in without.app.ledger.decisions() if logged.intended_at]
         assert all(
-            one.rule == "deadline" for one in ours if one.action is Action.APPROVE and one.wanted
+            decision.rule == "deadline"
+            for decision in ours
+            if decision.action is Action.APPROVE and decision.wanted
         )
 
 
@@ -62,9 +64,9 @@ def test_a_persons_answer_is_asked_as_well(but: str, done: bool) -> None:
         there.poll()
         kept = blind(there)
         question = next(
-            one
-            for one in open_questions(there.app.ledger, there.clock.now())
-            if one.sighting.task_id in kept
+            round_
+            for round_ in open_questions(there.app.ledger, there.clock.now())
+            if round_.sighting.task_id in kept
         )
         reply = PersonAnswer(action=Action.APPROVE, who="ana")
         if done:
@@ -74,6 +76,6 @@ def test_a_persons_answer_is_asked_as_well(but: str, done: bool) -> None:
             answer(there.app, question, reply)
         assert not paid(there) & kept
         told = [about for event, about in there.events if event == "alarm"]
-        assert any("ana answered approve" in one["sentence"] for one in told)
+        assert any("ana answered approve" in alarm["sentence"] for alarm in told)
         still = open_questions(there.app.ledger, there.clock.now())
-        assert question.sighting.task_id in {one.sighting.task_id for one in still}
+        assert question.sighting.task_id in {round_.sighting.task_id for round_ in still}

@@ -122,7 +122,7 @@ def test_the_right_accounts_go_live_go_back_or_to_a_person(kind: str) -> None:
         assert len(server.acts) == 5
         (body,) = (b for bundle, _, b in server.acts if bundle == "bnd_name")
         assert body["fields"] == {"username": "Please use lumen.cooks."}
-        states = {one.decision.task_id: one.state.value for one in app.ledger.decisions()}
+        states = {logged.decision.task_id: logged.state.value for logged in app.ledger.decisions()}
         for bundle, act in wanted.items():
             assert states[bundle] == ("performed" if act else "held")
         assert "bnd_finalized" not in states
@@ -149,7 +149,7 @@ def test_an_account_that_comes_back_is_judged_anew() -> None:
             ("bnd_kept", "corrections"),
             ("bnd_kept", "finalize"),
         ]
-        last = {one.decision.task_id: one.decision for one in app.ledger.decisions()}
+        last = {logged.decision.task_id: logged.decision for logged in app.ledger.decisions()}
         assert (last["bnd_kept"].round, last["bnd_kept"].epoch) == (2, "2")
         assert (last["bnd_broken"].rule, last["bnd_broken"].epoch) == ("asked, and not done", "2")
 
@@ -169,7 +169,7 @@ def test_whoever_was_first_is_noticed() -> None:
     server.before_act = finalize_first
     with a_bot(server, clock) as app:
         poll_once(app)
-        states = {one.decision.task_id: one.state.value for one in app.ledger.decisions()}
+        states = {logged.decision.task_id: logged.state.value for logged in app.ledger.decisions()}
         assert states == {"bnd_abc123": "overtaken", "bnd_other": "performed"}
 
 
@@ -202,7 +202,9 @@ def test_a_refusal_of_a_moment_ends_no_account(status: int, code: str) -> None:
         for _ in range(20):
             poll_once(app)
             clock.sleep(60)
-        states = {one.decision.action.value: one.state.value for one in app.ledger.decisions()}
+        states = {
+            logged.decision.action.value: logged.state.value for logged in app.ledger.decisions()
+        }
     assert server.acts == [("bnd_abc123", "finalize", {})]
     assert states["finalize"] == "performed"
 

@@ -100,7 +100,7 @@ def test_a_pass_decides_every_task_as_the_policy_says(tasks: int, bare: bool) ->
         assert got == {task_id: act for task_id, act in wanted.items() if act is not None}
         assert len(stranger.acts) == len(got)
         assert (summary.reviewed, summary.stopped) == (tasks, None)
-        assert Counter(one.state.value for one in app.ledger.decisions()) == {
+        assert Counter(logged.state.value for logged in app.ledger.decisions()) == {
             "performed": len(got),
             "held": len(wanted) - len(got),
         }
@@ -132,6 +132,6 @@ def test_what_others_decided_meanwhile_or_took_away_stops_nothing() -> None:
         got = {task_id for task_id, _, _ in stranger.acts}
         assert got == set(sends) - {first, foreign, gone}
         assert summary.stopped is None
-        states = {one.decision.task_id: one.state.value for one in app.ledger.decisions()}
+        states = {logged.decision.task_id: logged.state.value for logged in app.ledger.decisions()}
         assert states[first] == "overtaken"
         assert {states[task_id] for task_id in got} == {"performed"}

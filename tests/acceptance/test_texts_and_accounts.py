@@ -95,10 +95,10 @@ def test_each_account_reads_its_language(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with opened(world, compiled(TEXTS, sheet), monkeypatch) as bot:
         bot.poll()
-        logged = {one.decision.task_id: one for one in bot.app.ledger.decisions()}
+        logged = {entry.decision.task_id: entry for entry in bot.app.ledger.decisions()}
 
-    said = {task_id: one.decision.reason for task_id, one in logged.items()}
-    assert {one.state for one in logged.values()} == {State.PERFORMED}
+    said = {task_id: entry.decision.reason for task_id, entry in logged.items()}
+    assert {entry.state for entry in logged.values()} == {State.PERFORMED}
     assert said[german.id] == 'Gelesen am 08.06.2026: „Light "1" there“ war nicht dabei.'
     assert said[english.id] == 'Read on Jun 8, 2026: “Light "2" there” was not there.'
     for task in (german, english):
@@ -137,10 +137,10 @@ def test_what_the_api_says_of_accounts_is_asked_seldom(
             bot.poll()
             bot.poll(5)
             states = {
-                one.decision.task_id: (one.decision.action.value, one.decision.reason)
-                for one in bot.app.ledger.decisions()
+                logged.decision.task_id: (logged.decision.action.value, logged.decision.reason)
+                for logged in bot.app.ledger.decisions()
             }
-            kept = [facts_from_json(one.decision.facts) for one in bot.app.ledger.decisions()]
+            kept = [facts_from_json(logged.decision.facts) for logged in bot.app.ledger.decisions()]
             assert {facts.account.finalized_total for facts in kept} == {0, 2}
 
     assert states[first.id] == states[second.id] == ("approve", None)
@@ -166,7 +166,7 @@ def test_no_pass_waits_for_an_account_that_cannot_be_read(monkeypatch: pytest.Mo
     with opened(world, compiled(ASKING), monkeypatch, transport=transport) as bot:
         bot.poll()
         bot.poll(1)
-        said = {one.decision.task_id: one.decision for one in bot.app.ledger.decisions()}
+        said = {logged.decision.task_id: logged.decision for logged in bot.app.ledger.decisions()}
         events = [about for event, about in bot.events if event == "accounts cannot be read"]
 
     assert {said[task.id].action.value for task in waiting} == {"escalate"}

@@ -45,16 +45,16 @@ def test_nobody_is_paid_by_silence_that_could_have_been_decided(
     assert len(silent) > tasks / 50
     assert unsaid(week, stages) == []
     assert sum(len(times) - 1 for times in stages.values()) <= week.cuts
-    assert sorted(told.alarm.facts["task_id"] for told in week.alarms(AlarmKind.SILENCE)) == sorted(
-        task.id for task in silent
-    )
+    assert sorted(
+        letter.alarm.facts["task_id"] for letter in week.alarms(AlarmKind.SILENCE)
+    ) == sorted(task.id for task in silent)
 
     ledger = open_ledger(url, read_only=True)
     by = {ending.task_id for ending in ledger.endings() if ending.by == "silence"}
     assert by == {task.id for task in silent}
     found = violations(week.world, ledger, strangers=True)
     ledger.close()
-    assert [one for one in found if "silence paid" not in one] == []
+    assert [sentence for sentence in found if "silence paid" not in sentence] == []
     proven(
         "loop",
         "P10",
@@ -96,7 +96,8 @@ def figures(week: Week, seconds: float) -> str:
     """What the week was like, for whoever runs it with -s."""
     disturbed = week.weather.faults.seen
     there = max(
-        (week.there(one) for one in week.silent() if one.account.platform == "tiktok"), default=0.0
+        (week.there(task) for task in week.silent() if task.account.platform == "tiktok"),
+        default=0.0,
     )
     return (
         f"{len(week.world.tasks)} tasks, {len(week.world.effects)} effects,"

@@ -54,21 +54,21 @@ class Weather(msgspec.Struct, frozen=True):
             Outage(start + begin * HOUR, start + (begin + long) * HOUR)
             for begin, long in outages.items()
         )
-        dark = [Storm(fault="refused", start=one.start, end=one.end) for one in away]
+        dark = [Storm(fault="refused", start=outage.start, end=outage.end) for outage in away]
         storms, at = [], start
         while at < until - 12 * HOUR:
             at += chance.uniform(4, 16) * HOUR
             fault, share = chance.choice(STORMS)
             storms.append(Storm(fault=fault, chance=share, start=at, end=at + HOUR))
         quiet = until - 6 * HOUR
-        always = [Storm(fault=one, chance=share, end=quiet) for one, share in EVERY_DAY.items()]
+        always = [Storm(fault=kind, chance=share, end=quiet) for kind, share in EVERY_DAY.items()]
         return cls(away, Faults([*dark, *storms, *always], seed=seed))
 
     def longest_stretch(self, start: float, end: float) -> float:
         """How long the API was there at a stretch between two moments, in seconds."""
         longest = 0.0
-        for one in sorted(self.outages, key=lambda outage: outage.start):
-            if one.end <= start or one.start >= end:
+        for outage in sorted(self.outages, key=lambda outage: outage.start):
+            if outage.end <= start or outage.start >= end:
                 continue
-            longest, start = max(longest, one.start - start), one.end
+            longest, start = max(longest, outage.start - start), outage.end
         return max(longest, end - start)

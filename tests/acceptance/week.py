@@ -214,8 +214,8 @@ class Week:
 
     def alarms(self, kind: AlarmKind) -> list[Told]:
         """What was told of this kind."""
-        return [told for told in self.inbox.told if told.alarm.kind is kind]
+        return [letter for letter in self.inbox.told if letter.alarm.kind is kind]
 
     def seen_from(self, at: float) -> float:
         """From when on a bot can know of what began then."""
-        return next((one.end for one in self.weather.outages if one.covers(at, at)), at)
+        return next((outage.end for outage in self.weather.outages if outage.covers(at, at)), at)

@@ -117,10 +117,10 @@ def test_a_checkpoint_goes_to_the_channel_that_stands_for_it_or_nowhere(
     desk.flush()
     desk.flush()
 
-    letters = [one for one in post.letters if one.message.kind is AlarmKind.CHECKPOINT]
-    assert [one.channels for one in letters] == sent
-    for one in letters:
-        line = one.message.headline.partition(": ")[2]
+    letters = [letter for letter in post.letters if letter.message.kind is AlarmKind.CHECKPOINT]
+    assert [letter.channels for letter in letters] == sent
+    for letter in letters:
+        line = letter.message.headline.partition(": ")[2]
         assert msgspec.json.decode(line, type=Checkpoint) == point
     failing = [note.value["ok"] for note in ledger.notes("channel")]
     assert failing == ([False] if errors else [])
@@ -247,7 +247,7 @@ def test_a_crash_loop_tells_its_cause_once_an_hour() -> None:
     for _ in range(5):
         a_life(lambda app: tell_crash(app.notifier, ZeroDivisionError()))
         a_life(lambda app: tell_stopped(app.notifier, KeyRefused("revoked", status=401)))
-    assert ["ZeroDivisionError" in one for one in sentences] == [True, False]
+    assert ["ZeroDivisionError" in sentence for sentence in sentences] == [True, False]
 
     clock.forward(minutes=55)
     a_life(lambda app: tell_crash(app.notifier, ZeroDivisionError()))
@@ -363,7 +363,7 @@ def test_what_no_channel_takes_is_kept_and_sent_again() -> None:
     for _ in range(3):
         desk.flush()
 
-    arrived = [one for one in post.said() if one[0].startswith("Task 1")]
+    arrived = [letter for letter in post.said() if letter[0].startswith("Task 1")]
     assert len(arrived) >= 3
     assert arrived[-1] == ("Task 1 is undecided", ("ops",))
 
@@ -377,7 +377,7 @@ def test_a_failing_channel_is_told_once_through_the_others_and_when_it_works() -
         desk.flush()
     desk.flush()
 
-    told = [one for one in post.said() if "channel" in one[0]]
+    told = [letter for letter in post.said() if "channel" in letter[0]]
     assert told == [
         ("The channel mail fails: down", ("ops",)),
         ("The channel mail works again", ("ops",)),
@@ -452,7 +452,7 @@ def test_the_last_alarms_are_sent_at_the_end() -> None:
     desk.tell(an_alarm(urgency="error"))
     desk.close(5.0)
 
-    assert [one[0] for one in post.said()] == [
+    assert [letter[0] for letter in post.said()] == [
         "Task 1 is undecided",
         "The channel mail fails: down",
     ]
@@ -506,6 +506,6 @@ def test_silence_that_was_written_down_but_not_told_is_told_by_the_next_process(
     for _ in range(2):
         app, post = a_process()
         poll_once(app)
-        told.append([one for one in post.letters if one.message.kind is AlarmKind.SILENCE])
+        told.append([letter for letter in post.letters if letter.message.kind is AlarmKind.SILENCE])
 
     assert [len(letters) for letters in told] == [1, 0]

@@ -217,7 +217,7 @@ def test_a_process_that_lived_through_an_outage_looks_back_too() -> None:
     start(app)
 
     told = [about for about in said(app).named("alarm") if about["kind"] == "away"]
-    assert [about["silence"] for about in (one["facts"] for one in told)] == [1]
+    assert [about["silence"] for about in (alarm["facts"] for alarm in told)] == [1]
 
 
 def test_a_log_that_takes_no_word_on_it_keeps_no_pass_from_being_made(
@@ -300,7 +300,7 @@ def test_a_fallback_after_a_question_is_logged_as_nobody_answered(asked: House) 
     asked.poll(minutes=1)
 
     ending = next(
-        one for one in asked.app.ledger.endings() if one.task_id == first.sighting.task_id
+        ending for ending in asked.app.ledger.endings() if ending.task_id == first.sighting.task_id
     )
     assert ending.by == "ours"
     assert (

@@ -62,7 +62,7 @@ def test_a_refused_write_stays_in_sight() -> None:
     poll_once(app)
     summary = poll_once(app)
 
-    assert [(one.action, one.outcome) for one in summary.undecided] == [("escalate", "held")]
+    assert [(seen.action, seen.outcome) for seen in summary.undecided] == [("escalate", "held")]
     assert world.calls.count("perform") == 1
 
 
@@ -252,5 +252,5 @@ def test_what_expires_first_is_named_first_and_what_nobody_knows_last() -> None:
         )
         for left in hours
     ]
-    ordered = [one.deadline_at for one in most_urgent_first(found)]
+    ordered = [seen.deadline_at for seen in most_urgent_first(found)]
     assert ordered == [*(CONFIRMED + timedelta(hours=left) for left in (1, 3, 5)), None, None]

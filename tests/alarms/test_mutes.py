@@ -205,9 +205,9 @@ def test_after_a_gap_what_was_told_past_the_log_is_closed_where_it_may_stand_ope
     room.desk.after_a_gap()
     room.desk.flush()
 
-    letters = [(one.message.kind, one.message.closes) for one in room.post.letters]
+    letters = [(letter.message.kind, letter.message.closes) for letter in room.post.letters]
     assert letters == [(AlarmKind.HANGS, True), (AlarmKind.PARKED, True)]
-    assert all(one.message.alarms[0].mended for one in room.post.letters)
+    assert all(letter.message.alarms[0].mended for letter in room.post.letters)
     assert room.ledger.notes("channel") == []
 
 

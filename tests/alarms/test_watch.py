@@ -113,7 +113,7 @@ def test_a_round_that_is_only_missing_on_the_list_is_spoken_of() -> None:
     app = an_app(blank, always(ESCALATE), clock=clock, ledger=ledger)
     while clock.now() < DEADLINE - timedelta(minutes=30):
         summary = poll_once(app)
-        assert {one.task_id for one in summary.undecided} == {"task-0", "task-1"}
+        assert {seen.task_id for seen in summary.undecided} == {"task-0", "task-1"}
         clock.forward(minutes=30)
 
     assert stages(app) == {"task-0": [24, 6, 1], "task-1": [24, 6, 1]}

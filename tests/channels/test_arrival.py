@@ -69,12 +69,14 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
     app.close()
 
     sentences = {f"About {kind.value}: Ünïcode, <!channel> & [31m" for kind in AlarmKind}
-    assert {one.get_content().strip().removeprefix("ALARM: ") for one in mail.mails} == sentences
+    assert {
+        letter.get_content().strip().removeprefix("ALARM: ") for letter in mail.mails
+    } == sentences
     by_path: dict[str, list[bytes]] = {}
     for got in web.got:
         by_path.setdefault(got.path, []).append(got.body)
     hooked = [json.loads(body)["alarms"][0] for body in by_path["/hook"]]
-    assert {one["sentence"] for one in hooked} == sentences
+    assert {body["sentence"] for body in hooked} == sentences
     texts = {
         json.loads(body)["text"].strip("*").removeprefix("ALARM: ") for body in by_path["/slack"]
     }
@@ -84,7 +86,7 @@ def test_every_kind_of_alarm_arrives_everywhere(servers: tuple[MailServer, WebSe
     assert by_path["/ping"] == [b""]
     assert isinstance(app.notifier.alarms, AlarmDispatcher)
     noted = app.ledger.notes("alarm")
-    assert {one.subject for one in noted} == {kind.value for kind in AlarmKind}
+    assert {note.subject for note in noted} == {kind.value for kind in AlarmKind}
     assert app.events.named("alarms not delivered") == []  # type: ignore[attr-defined]
 
 

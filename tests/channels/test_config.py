@@ -60,7 +60,7 @@ def test_a_full_description_is_made() -> None:
     )
 
     assert problems == []
-    assert [one.name for one in make_channels(notices)] == ["ops", "mail", "hook"]
+    assert [channel.name for channel in make_channels(notices)] == ["ops", "mail", "hook"]
     assert make_ping(notices) is not None
     ops = notices.routes.routes[0]
     assert (ops.least, ops.kinds) == ("error", frozenset({AlarmKind.SILENCE, AlarmKind.BREAKER}))
@@ -83,7 +83,7 @@ def test_nothing_secret_is_shown(tmp_path: Path) -> None:
 
     assert problems == []
     assert "T0SECRET" not in repr(notices) + str(notices.shown())
-    assert {one.reveal() for one in notices.secrets} == {
+    assert {masked.reveal() for masked in notices.secrets} == {
         "https://hooks.example.com/T0SECRET",
         "T0SECRET-pw",
         "https://hc.example.com/T0SECRET",

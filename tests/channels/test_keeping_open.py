@@ -78,9 +78,9 @@ def test_pagerduty_opens_an_incident_and_resolves_it_by_the_same_key() -> None:
             pager(server).deliver(message)
 
     opened, again, resolved = bodies(server)
-    assert [one["event_action"] for one in bodies(server)] == ["trigger", "trigger", "resolve"]
+    assert [body["event_action"] for body in bodies(server)] == ["trigger", "trigger", "resolve"]
     assert opened["dedup_key"] == again["dedup_key"] == resolved["dedup_key"]
-    assert {one["routing_key"] for one in bodies(server)} == {ROUTING}
+    assert {body["routing_key"] for body in bodies(server)} == {ROUTING}
     payload = opened["payload"]
     assert payload["summary"] == "ALARM: The breaker is open"
     assert (payload["severity"], payload["class"]) == ("critical", "breaker")
@@ -128,7 +128,10 @@ def test_a_cause_is_what_it_is_about_and_nothing_else() -> None:
     same = [stands(), over(), stands(headline="2 things", dry_run=True, owner="Ana")]
     others = [stands(subject="other"), stands(key="acme"), stands(AlarmKind.LEDGER)]
     assert len({tuple(keys(message)) for message in same}) == 1
-    every = [*(tuple(keys(one)) for one in (same[0], *others)), tuple(keys(same[0], "eu-2"))]
+    every = [
+        *(tuple(keys(message)) for message in (same[0], *others)),
+        tuple(keys(same[0], "eu-2")),
+    ]
     assert len(set(every)) == len(every)
 
 
@@ -300,10 +303,10 @@ def test_text_from_outside_is_safe_in_each(text: str) -> None:
 
 def _check_each(message: Message) -> None:
     for cause in causes_of(message, "reviewbot"):
-        for made in (
+        for body in (
             as_event(cause, "reviewbot", PLAIN),
             as_alert(cause, "reviewbot", PLAIN, CONFIRMED),
             as_push(cause, PLAIN),
         ):
-            json.dumps(made, allow_nan=False).encode("ascii")
-            assert not [one for one in strings_in(made) if odd(one)]
+            json.dumps(body, allow_nan=False).encode("ascii")
+            assert not [text for text in strings_in(body) if odd(text)]

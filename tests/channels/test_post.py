@@ -105,10 +105,14 @@ def test_one_channel_never_waits_for_another() -> None:
     post.send(letter(1, "slow", "quick"))
     post.settle(0.2)
 
-    assert [(one.channel, one.error) for one in post.deliveries()] == [("quick", None)]
+    assert [(delivery.channel, delivery.error) for delivery in post.deliveries()] == [
+        ("quick", None)
+    ]
     slow.go_on.set()
     post.settle(5)
-    assert [(one.channel, one.error) for one in post.deliveries()] == [("slow", None)]
+    assert [(delivery.channel, delivery.error) for delivery in post.deliveries()] == [
+        ("slow", None)
+    ]
     post.close()
 
 
@@ -119,7 +123,7 @@ def test_a_full_queue_is_a_failure_at_once() -> None:
     for number in range(1, ROOM + 4):
         post.send(letter(number, "slow"))
 
-    errors = [one.error for one in post.deliveries()]
+    errors = [delivery.error for delivery in post.deliveries()]
     assert set(errors) == {"too many messages wait for it"}
     assert 2 <= len(errors) <= 3
     slow.go_on.set()
@@ -135,7 +139,7 @@ def test_closing_interrupts_a_pause_between_tries() -> None:
     post.close()
     post.settle(5)
 
-    assert [one.error for one in post.deliveries()] == ["busy"]
+    assert [delivery.error for delivery in post.deliveries()] == ["busy"]
 
 
 class FakePing:
@@ -159,7 +163,9 @@ def test_a_ping_is_told_under_its_own_name() -> None:
     for _ in range(2):
         post.ping()
         post.settle(5)
-        found += [(one.number, one.channel, one.error) for one in post.deliveries()]
+        found += [
+            (delivery.number, delivery.channel, delivery.error) for delivery in post.deliveries()
+        ]
     post.close()
 
     assert found == [(0, PING, "no"), (0, PING, None)]

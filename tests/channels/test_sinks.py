@@ -52,9 +52,9 @@ def strings_in(value: Any) -> list[str]:
         case str():
             return [value]
         case dict():
-            return [text for pair in value.items() for one in pair for text in strings_in(one)]
+            return [text for pair in value.items() for part in pair for text in strings_in(part)]
         case list():
-            return [text for one in value for text in strings_in(one)]
+            return [text for part in value for text in strings_in(part)]
     return []
 
 
@@ -92,7 +92,7 @@ def test_a_webhook_is_valid_json_and_its_texts_are_safe(text: str) -> None:
     said = json.loads(webhook.as_json(message_of(text)).decode("ascii"))
 
     assert said["count"] == 2
-    assert not [one for one in strings_in(said) if odd(one)]
+    assert not [string for string in strings_in(said) if odd(string)]
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 1.5, 10**30])

@@ -160,4 +160,4 @@ def test_no_channel_shows_its_secrets() -> None:
         Ping(name="deadman", url=Secret("https://h/T0SECRET")),
     ]
     shown: list[Callable[[Any], object]] = [repr, msgspec.structs.asdict]
-    assert not any("T0SECRET" in str(show(one)) for one in made for show in shown)
+    assert not any("T0SECRET" in str(show(channel)) for channel in made for show in shown)

@@ -79,7 +79,9 @@ def test_a_template_that_cannot_be_filled_is_refused_where_settings_are_read(
     if says is None:
         assert problems == []
     else:
-        assert any("channels.x.text: " in one and says in one for one in problems), problems
+        assert any("channels.x.text: " in problem and says in problem for problem in problems), (
+            problems
+        )
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,8 @@ def test_waiting_accounts_are_listed_with_an_estimate(call: Call, simulated: Ser
     assert "about" in told.out
     assert "The API states no deadline" in told.err
     found = lines(call("accounts", "list", "--format", "json").out)
-    assert {one["id"] for one in found} == {one.id for one in bundles(simulated)}
-    assert all(one["deadline_is_estimate"] and one["round"] == 1 for one in found)
+    assert {row["id"] for row in found} == {bundle.id for bundle in bundles(simulated)}
+    assert all(row["deadline_is_estimate"] and row["round"] == 1 for row in found)
 
 
 def test_delivered_accounts_are_listed_with_the_ids_to_post_from(
@@ -69,9 +69,9 @@ def test_delivered_accounts_are_listed_with_the_ids_to_post_from(
 ) -> None:
     """What a new comment task names as its saved account."""
     found = lines(call("accounts", "list", "--delivered", "--format", "json").out)
-    owned = {one.id for one in simulated.world.accounts.values() if one.owned}
-    assert {one["id"] for one in found} == owned
-    assert all(one["username"] for one in found)
+    owned = {account.id for account in simulated.world.accounts.values() if account.owned}
+    assert {row["id"] for row in found} == owned
+    assert all(row["username"] for row in found)
     assert "can post" in call("accounts", "list", "--delivered").err
 
 
@@ -189,17 +189,17 @@ def test_one_bot_runs_policies_of_both_kinds(call: Call, simulated: Served) -> N
     both = ("--policy", STARTER, "--policy", PROFILES)
     report = json.loads(call("report", *both, "--format", "json").out)
     assert_fits("report", report)
-    kinds = [("task" in one, "bundle" in one) for one in report["decisions"]]
+    kinds = [("task" in decision, "bundle" in decision) for decision in report["decisions"]]
     assert sorted(kinds) == [(False, True)] * 3 + [(True, False)] * 3
-    for one in report["decisions"]:
-        assert one.get("deadline_is_estimate", False) is ("bundle" in one)
+    for decision in report["decisions"]:
+        assert decision.get("deadline_is_estimate", False) is ("bundle" in decision)
 
     ran = call("run", "--once", "--live", *both)
     assert ran.code == 0, ran.err
     logged = lines(call("log", "show", "--format", "json", "--all").out)
-    policies = {(one["review"], one["policy"]) for one in logged}
+    policies = {(line["review"], line["policy"]) for line in logged}
     assert policies == {("comments", "starter"), ("accounts", "profiles")}
-    assert {one["epoch"] for one in logged if one["review"] == "accounts"} == {"1"}
+    assert {line["epoch"] for line in logged if line["review"] == "accounts"} == {"1"}
     assert "an estimate" in call("queue", "list").out
     assert call("log", "replay").code == 0
 
@@ -232,4 +232,6 @@ def test_what_no_policy_covers_is_escalated_by_no_rule(
     narrow.write_text(PROFILES.read_text().replace("  review: accounts", scope))
     found = json.loads(call("report", "--policy", narrow, "--format", "json").out)
     assert len(found["decisions"]) == 3
-    assert {(one["action"], one["rule"]) for one in found["decisions"]} == {("escalate", "no rule")}
+    assert {(decision["action"], decision["rule"]) for decision in found["decisions"]} == {
+        ("escalate", "no rule")
+    }

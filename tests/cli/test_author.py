@@ -172,7 +172,7 @@ def test_read_tells_how_often_each_rule_decided(call, started: Path, tmp_path: P
     assert parts[f'Rule "{name}"'].endswith("In the last 30 days it decided 2 times.")
     assert "it decided 1 time." in parts["When nobody has decided"]
     plain = json.loads(call("policy", "read", "mine.yaml", "--ledger", url, "--format", "json").out)
-    numbers = {one["title"]: one.get("last_30_days") for one in plain}
+    numbers = {passage["title"]: passage.get("last_30_days") for passage in plain}
     assert numbers[f'Rule "{name}"'] == {"decided": 2, "could_not_tell": 0}
     assert numbers["Policy mine"] is None
 
@@ -212,7 +212,7 @@ def test_junit_tells_failures_and_missing_tests(call, started: Path) -> None:
     Path("bare.yaml").write_text(Path("mine.yaml").read_text())
     assert call("policy", "test", ".", "--junit", "j.xml").code == 4
     suites = ElementTree.parse("j.xml").getroot()
-    assert [(one.get("name"), one.get("failures")) for one in suites] == [("mine", "1")] * 2
+    assert [(suite.get("name"), suite.get("failures")) for suite in suites] == [("mine", "1")] * 2
     messages = [failure.get("message", "") for failure in suites.iter("failure")]
     assert "a policy without tests" in messages[0]
     assert "expected approve" in messages[1]
@@ -367,13 +367,13 @@ def test_check_says_where_a_policy_differs_from_the_running_one(
     """It is said and is no error; the same revision says nothing."""
     url, decision = logged
     monkeypatch.setenv("REVIEWBOT_LEDGER", url)
-    for revision, said in (("7c1e" * 16, True), (decision.revision, False)):
+    for revision, differs in (("7c1e" * 16, True), (decision.revision, False)):
         running = Running(name="mine", revision=revision, path="mine.yaml")
         beat = Beat(at=CONFIRMED, pid=1, mode="dry-run", every=60.0, policies=(running,))
         Path("log.db.status.json").write_bytes(json_of(beat))
         ran = call("policy", "check", "--strict", "mine.yaml")
         assert ran.code == 0
-        assert ("differs from what runs: mine revision 7c1e7c1e" in ran.out) is said
+        assert ("differs from what runs: mine revision 7c1e7c1e" in ran.out) is differs
 
 
 def json_of(beat: Beat) -> bytes:

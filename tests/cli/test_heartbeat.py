@@ -121,7 +121,7 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
         beating_poll(Heart(path=path), 60.0, Polling())(_app())
     finally:
         os.umask(before)
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -141,9 +141,9 @@ def test_a_server_tells_of_its_own_bot_from_everywhere(
     """Two bots, one state directory: each log has its own bot's word; another machine sees it too."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "here"))
     settings = {name: Settings(ledger=postgres.new_database()) for name in "ab"}
-    for name, one in settings.items():
-        ledger = open_ledger(one.ledger, lock=True)
-        beating_poll(heart_of(one, once=False), {"a": 61.0, "b": 62.0}[name], Polling())(
+    for name, side in settings.items():
+        ledger = open_ledger(side.ledger, lock=True)
+        beating_poll(heart_of(side, once=False), {"a": 61.0, "b": 62.0}[name], Polling())(
             _app(ledger=ledger)
         )
         lines = ledger.checkpoint(datetime.now(UTC)).count
@@ -154,7 +154,7 @@ def test_a_server_tells_of_its_own_bot_from_everywhere(
         ledger.close()
     for folder in ("here", "elsewhere"):
         monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / folder))
-        found = {name: newest_beat(one) for name, one in settings.items()}
+        found = {name: newest_beat(side) for name, side in settings.items()}
         assert {name: beat.every for name, beat in found.items() if beat} == {"a": 61.0, "b": 62.0}
 
 

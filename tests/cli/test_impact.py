@@ -244,7 +244,7 @@ def test_a_limit_that_changes_is_a_change(call: Call, tmp_path: Path, records: P
     assert "29 reviews dispute → escalate" in ran.out
     assert "new limits: disputes: at most 1 per day kept back 98 (98 asked of people)" in ran.out
     assert_fits("diff", told)
-    assert [one["count"] for one in told["limits"]["old"]] == [69]
+    assert [limit["count"] for limit in told["limits"]["old"]] == [69]
 
 
 def test_accounts_do_not_count_among_tasks(

@@ -78,16 +78,16 @@ def test_one_pass_of_each_and_lists_that_name_the_key(call: Call, two: Path) -> 
     assert call("log", "replay").code == 0
 
     status = json.loads(call("status", "--format", "json").out)
-    assert [known["key"] for known in status["keys"]] == ["acme", "orbit"]
-    assert [known["heartbeat"]["undecided"] for known in status["keys"]] == [2, 2]
+    assert [key["key"] for key in status["keys"]] == ["acme", "orbit"]
+    assert [key["heartbeat"]["undecided"] for key in status["keys"]] == [2, 2]
     shown = call("status").out
     assert "owner" in shown
     assert shown.count("Ana") == 2
 
     forecast = json.loads(call("forecast", "--format", "json").out)
-    assert [known["key"] for known in forecast["keys"]] == ["acme", "orbit"]
+    assert [key["key"] for key in forecast["keys"]] == ["acme", "orbit"]
     report = json.loads(call("report", "--format", "json").out)
-    assert [(known["key"], len(known["decisions"])) for known in report["keys"]] == [
+    assert [(key["key"], len(key["decisions"])) for key in report["keys"]] == [
         ("acme", 2),
         ("orbit", 2),
     ]
@@ -112,7 +112,7 @@ def test_a_pause_is_of_all_keys_or_of_one(call: Call, two: Path) -> None:
     call("run", "--once")
     call("pause", "--reason", "a look", "--key", "acme")
 
-    paused = {known["key"]: bool(known["why"]) for known in json.loads(call("status", "--format", "json").out)["keys"]}  # fmt: skip
+    paused = {key["key"]: bool(key["why"]) for key in json.loads(call("status", "--format", "json").out)["keys"]}  # fmt: skip
     assert paused == {"acme": True, "orbit": False}
     assert call("resume", "--reason", "seen").out.count("Ended: ") == 1
 

@@ -179,12 +179,12 @@ async def test_every_mistake_stands_where_the_checker_finds_it(
         uri = opened(client, tmp_path / f"agency-{number}.yaml", text)
         opened_at[uri] = text, check(text).findings
 
-    for uri, (text, found) in opened_at.items():
+    for uri, (text, findings) in opened_at.items():
         there = await shown(client, uri, lambda codes: True)
-        lines = [ClientText(text).range(finding.span) for finding in found]
+        lines = [ClientText(text).range(finding.span) for finding in findings]
         wanted = [
             (finding.code, whole_message(finding), span)
-            for finding, span in zip(found, lines, strict=True)
+            for finding, span in zip(findings, lines, strict=True)
         ]
         assert [(d.code, d.message, d.range) for d in there] == wanted
 

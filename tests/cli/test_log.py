@@ -51,7 +51,7 @@ def rewrite(path: Path, statement: str, *values: object) -> None:
 def test_what_needs_a_second_look_is_shown_where_decisions_are(call, log: Path) -> None:
     """In the table, the full story, the JSON, on the status screen, and with the questions."""
     ledger = open_ledger(f"sqlite:///{log}")
-    first, other = (one.decision.id for one in ledger.decisions()[:2])
+    first, other = (logged.decision.id for logged in ledger.decisions()[:2])
     before = call("log", "show", "--format", "json", "--all").out
     ledger.note("second look", first, {"why": "it saw nothing"}, datetime.now(UTC))
     ledger.close()
@@ -61,7 +61,9 @@ def test_what_needs_a_second_look_is_shown_where_decisions_are(call, log: Path) 
     assert "second look it saw nothing" in call("log", "show", first).out
     assert "second look" not in call("log", "show", other).out
     shown = [json.loads(line) for line in call("log", "show", "--format", "json").out.splitlines()]
-    assert [one["id"] for one in shown if one.get("second_look") == "it saw nothing"] == [first]
+    assert [
+        decision["id"] for decision in shown if decision.get("second_look") == "it saw nothing"
+    ] == [first]
     assert "second_look" not in before
     sentence = "1 decision was made while the checker was sick; look again"
     assert sentence in call("status").out
@@ -133,8 +135,8 @@ def test_a_cell_that_a_sheet_would_compute_is_a_text() -> None:
 
 def test_one_decision_is_told_with_its_story(call, log: Path) -> None:
     """What it was, each line of what became of it, and why."""
-    every = [json.loads(one) for one in call("log", "show", "--format", "json").out.splitlines()]
-    line = next(one for one in every if one["outcome"] == "performed")
+    every = [json.loads(text) for text in call("log", "show", "--format", "json").out.splitlines()]
+    line = next(decision for decision in every if decision["outcome"] == "performed")
 
     ran = call("log", "show", line["id"][:10])
 
@@ -315,7 +317,8 @@ def test_the_columns_of_a_parquet_export_are_typed(
     assert types["action"].startswith("dictionary<values=string")
     assert file.metadata.num_row_groups == -(-file.metadata.num_rows // 5) > 1
     shown = [
-        json.loads(one) for one in call("log", "show", "--all", "--format", "json").out.splitlines()
+        json.loads(text)
+        for text in call("log", "show", "--all", "--format", "json").out.splitlines()
     ]
     for row, line in zip(file.read().to_pylist(), shown, strict=True):
         assert (row["id"], row["outcome"]) == (line["id"], line["outcome"])

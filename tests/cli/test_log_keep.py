@@ -42,9 +42,9 @@ def comments_of(log: Path) -> dict[str, str]:
     with closing(open_ledger(f"sqlite:///{log}", read_only=True)) as ledger:
         ended = {ending.task_id for ending in ledger.endings()}
         return {
-            one.decision.task_id: json.loads(one.decision.facts)["task"]["comment_text"]
-            for one in ledger.decisions()
-            if one.decision.task_id in ended
+            logged.decision.task_id: json.loads(logged.decision.facts)["task"]["comment_text"]
+            for logged in ledger.decisions()
+            if logged.decision.task_id in ended
         }
 
 
@@ -113,9 +113,9 @@ def comments_of_nobody(log: Path) -> list[str]:
     """The tasks whose rounds have ended and that no longer have a text."""
     with closing(open_ledger(f"sqlite:///{log}", read_only=True)) as ledger:
         ended = {ending.task_id for ending in ledger.endings()}
-        found = [one for one in ledger.decisions() if one.decision.task_id in ended]
-        assert all(one.erased for one in found)
-        return sorted({one.decision.task_id for one in found})
+        found = [logged for logged in ledger.decisions() if logged.decision.task_id in ended]
+        assert all(logged.erased for logged in found)
+        return sorted({logged.decision.task_id for logged in found})
 
 
 # Archive -------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_no_byte_of_what_is_erased_is_left_anywhere(call, log: Path, tmp_path: P
 def unpacked(folder: Path, log: Path) -> list[bytes]:
     """The details of all lines, which are packed."""
     with closing(open_ledger(f"sqlite:///{log}", read_only=True)) as ledger:
-        return [one.decision.facts + one.decision.trace for one in ledger.decisions()]
+        return [logged.decision.facts + logged.decision.trace for logged in ledger.decisions()]
 
 
 def test_an_age_is_a_length_or_a_moment(call, log: Path, tmp_path: Path) -> None:

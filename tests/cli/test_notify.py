@@ -165,7 +165,7 @@ def test_every_key_that_is_not_chosen_from_is_meant(call, tmp_path: Path) -> Non
     ]
     assert one.out.startswith("orbit: list is silenced")
     listed = call("notify", "list", "--format", "json", "--config", str(toml)).out.splitlines()
-    found = sorted((said["key"], said["kind"]) for said in map(json.loads, listed))
+    found = sorted((line["key"], line["kind"]) for line in map(json.loads, listed))
     assert found == [("acme", "cap"), ("orbit", "cap"), ("orbit", "list")]
     lifted = call("notify", "lift", "list", "--reason", "x", "--as", "ana", "--config", str(toml))
     assert lifted.out.startswith("Lifted: orbit: list")

@@ -84,9 +84,9 @@ def test_the_first_few_unreadable_records_are_named(call, records: Path) -> None
     assert ran.code == 4
     told = json.loads(ran.out)
     assert (told["read"], told["reviews"], told["unread"]) == (50, 0, 50)
-    places = [one["place"] for one in told["run"]["unreadable"]]
+    places = [record["place"] for record in told["run"]["unreadable"]]
     assert places == [f"{records}:{n}" for n in range(1, 6)]
-    assert [one["record"] for one in told["unreadable"]] == ["nonsense"]
+    assert [record["record"] for record in told["unreadable"]] == ["nonsense"]
     assert len(ran.err.splitlines()) == 7
 
 
@@ -224,7 +224,7 @@ def test_policy_test_says_what_failed_and_where(call, tmp_path: Path) -> None:
     assert "expected approve" in ran.out
     assert "got dispute" in ran.out
     results = json.loads(call("policy", "test", path, "--format", "json").out)
-    assert [one["passed"] for one in results[0]["tests"]].count(False) == 1
+    assert [result["passed"] for result in results[0]["tests"]].count(False) == 1
 
 
 def test_explain_names_the_rule_and_what_it_saw(call, records: Path) -> None:

@@ -79,19 +79,19 @@ def ran(
 def queue(call: Call) -> dict[str, str]:
     """How each question ends, by `queue list`."""
     out = call("queue", "list", "--format", "json").out
-    return {one["task_id"]: one["otherwise"] for one in map(json.loads, out.splitlines())}
+    return {line["task_id"]: line["otherwise"] for line in map(json.loads, out.splitlines())}
 
 
 def report(call: Call, *words: str) -> dict[str, str]:
     """How each task ends, by `report`."""
     found = json.loads(call("report", "--format", "json", *words).out)
-    return {one["task"]["id"]: one["end"] for one in found["decisions"]}
+    return {decision["task"]["id"]: decision["end"] for decision in found["decisions"]}
 
 
 def unread(call: Call, *words: str) -> dict[str, str]:
     """By what each task is paid unread, by `forecast`."""
     found = json.loads(call("forecast", "--format", "json", *words).out)
-    return {one["task_id"]: one["by"] for one in found["unread"]}
+    return {task["task_id"]: task["by"] for task in found["unread"]}
 
 
 def test_a_pause_of_everything_stops_the_fallback_and_people_too(call: Call, ran) -> None:
@@ -126,8 +126,8 @@ def test_a_report_of_a_moment_after_every_deadline_says_they_are_over(call: Call
 
     found = json.loads(call("report", "--format", "json", "--at", "2099-01-01T00:00:00Z").out)
 
-    assert {one["end"] for one in found["decisions"]} == {"silence"}
-    assert all(one["end_at"] == one["deadline_at"] for one in found["decisions"])
+    assert {decision["end"] for decision in found["decisions"]} == {"silence"}
+    assert all(decision["end_at"] == decision["deadline_at"] for decision in found["decisions"])
     assert (found["summary"]["now"], found["summary"]["people_needed"]) == ({}, 0)
 
 

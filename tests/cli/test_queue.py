@@ -73,7 +73,9 @@ def lines(text: str) -> list[dict[str, object]]:
 def writes(simulated: Served, task_id: object) -> list[str]:
     """What we changed of one task."""
     effects = simulated.world.effects
-    return [one.action for one in effects if one.by == "client" and one.task_id == task_id]
+    return [
+        effect.action for effect in effects if effect.by == "client" and effect.task_id == task_id
+    ]
 
 
 def test_the_list_is_by_deadline_and_says_what_silence_does(call, desk) -> None:
@@ -140,7 +142,7 @@ def test_an_answer_is_rehearsed_until_it_is_live(call, desk, simulated: Served) 
     assert "too late: ana answered approve at " in again.err
     assert writes(simulated, task) == ["approve"]
     assert task not in {
-        one["task_id"] for one in lines(call("queue", "list", "--format", "json").out)
+        line["task_id"] for line in lines(call("queue", "list", "--format", "json").out)
     }
 
 

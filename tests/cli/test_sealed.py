@@ -29,7 +29,7 @@ def test_what_is_sealed_is_listed_and_kept_from_being_sent(call: Any, tmp_path: 
 
     stop = ("queue", "cancel", "task-000", "--ledger", url, "--as", "ana")
     assert call(*stop, "--reason", "watched").code == 0
-    assert [found.decision.task_id for found in sealed_rounds(ledger)] == ["task-001"]
+    assert [round_.decision.task_id for round_ in sealed_rounds(ledger)] == ["task-001"]
     assert call(*stop).code == 2
     assert call("queue", "cancel", "nothing", "--reason", "no", "--ledger", url).code == 2
     ledger.close()

@@ -36,7 +36,7 @@ def test_a_pause_is_written_and_says_whom_silence_pays(call: Call, ledger: str) 
     assert "1 task" in told.out
     assert "will be paid by silence" in told.out
     opened = open_ledger(ledger)
-    assert [one.word for one in pauses_on(opened.notes("pause"), None, NOW)] == ["all"]
+    assert [pause.word for pause in pauses_on(opened.notes("pause"), None, NOW)] == ["all"]
     opened.close()
 
     told = call("resume", "--reason", "mended", "--as", "ben", "--ledger", ledger)
@@ -53,7 +53,7 @@ def test_resuming_one_action_leaves_the_others(call: Call, ledger: str) -> None:
 
     opened = open_ledger(ledger)
     assert "dispute is paused" in told.out
-    assert [one.word for one in pauses_on(opened.notes("pause"), None, NOW)] == ["approve"]
+    assert [pause.word for pause in pauses_on(opened.notes("pause"), None, NOW)] == ["approve"]
     opened.close()
 
 

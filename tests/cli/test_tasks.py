@@ -48,7 +48,7 @@ def settings(
 def account(simulated: Served) -> str:
     """A TikTok account that can post."""
     accounts = simulated.world.accounts.values()
-    return next(one.id for one in accounts if one.platform == "tiktok" and one.manager)
+    return next(saved.id for saved in accounts if saved.platform == "tiktok" and saved.manager)
 
 
 def a_csv(tmp_path: Path, *rows: tuple[str, str, str]) -> str:
@@ -422,12 +422,12 @@ def test_a_task_that_the_api_does_not_know_is_wrong_usage(call: Any) -> None:
 def test_lines_of_a_foreign_comment_cannot_pass_for_ours() -> None:
     """Each is indented under the first; a text of nothing but breaks is a line as well."""
     text = "nice\n2026-01-01 00:00  the bot approved it\r\ntask forged  paid\u2028x"
-    for said, shown in (
+    for comment, shown in (
         (text, ["nice", "2026-01-01 00:00  the bot approved it", "task forged  paid\\u2028x"]),
         ("\n", [""]),
         (None, ["unknown"]),
     ):
-        task = CommentTask(id="t1", comment_text=said)
+        task = CommentTask(id="t1", comment_text=comment)
         life = task_history(task, Timeline(task_id="t1"), open_ledger("memory:"), "UTC")
         first, *more = shown
         lines = [f"  {'comment_text':<18} {first}", *(" " * 21 + line for line in more)]

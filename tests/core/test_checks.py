@@ -59,7 +59,9 @@ def test_one_pass_alone_pauses_while_the_verifier_is_sick(first: int) -> None:
     a_sick(room, 8, first=first)
     poll_once(room.app)
     assert room.sent(Action.DISPUTE) == 0
-    held = [one.decision.held_by for one in room.ledger.decisions() if one.decision.held_by]
+    held = [
+        logged.decision.held_by for logged in room.ledger.decisions() if logged.decision.held_by
+    ]
     assert held == ["the policy pauses disputes while its condition is true"] * 3
 
 
@@ -149,10 +151,10 @@ def test_each_try_is_written_once_and_only_where_a_policy_asks() -> None:
     poll_once(room.app)
     subjects = {note.subject for note in room.ledger.notes(checks.TOPIC)}
     written = [
-        tuple(one)
+        tuple(attempt)
         for subject in subjects
         for note in room.ledger.story(checks.TOPIC, subject)
-        for one in note.value["tries"]
+        for attempt in note.value["tries"]
     ]
     assert len(written) == len(set(written)) == 4
     assert sum(failed for _, _, failed, *_ in written) == 1

@@ -111,7 +111,7 @@ def test_what_stays_refused_is_a_question_and_is_tried_on(error: ApiError) -> No
     what = words_of(error)
     assert question.decision.reason == f"refused: {what}; the rule says approve"
     assert (question.decision.rule, question.decision.wanted) == ("the rule", Action.APPROVE)
-    asked = [one for one in said(app).named("alarm") if one["kind"] == "question"]
+    asked = [alarm for alarm in said(app).named("alarm") if alarm["kind"] == "question"]
     assert len(asked) == 1
     tries = len(world_of(app).keys)
     assert 4 <= tries <= TRIES + 4
@@ -131,7 +131,7 @@ def test_a_question_of_a_refusal_is_asked_again_in_other_words_only() -> None:
     poll_once(app)
     (question,) = open_questions(app.ledger, app.clock.now())
     assert question.decision.held_by == "refused: not yours"
-    assert len([one for one in said(app).named("alarm") if one["kind"] == "question"]) == 2
+    assert len([alarm for alarm in said(app).named("alarm") if alarm["kind"] == "question"]) == 2
 
 
 def test_the_tries_of_a_process_before_count() -> None:
@@ -180,7 +180,7 @@ def test_the_fallback_tries_too_where_a_rules_act_is_refused_to_the_end() -> Non
     assert deadline is not None
     run(app, (deadline - START).total_seconds() - 3600, every=300.0)
     assert outcomes(app)["t00"] == "held"
-    assert all(key != "approve" for key in (one.action.value for one in world.sent))
+    assert all(key != "approve" for key in (decision.action.value for decision in world.sent))
     run(app, 600.0, every=60.0)
     (sent,) = world.sent
     assert (sent.action, sent.rule, sent.wanted) == (Action.APPROVE, DEADLINE, Action.DISPUTE)
@@ -194,7 +194,7 @@ def test_a_refusal_at_the_end_is_not_at_once_the_fallbacks_turn() -> None:
     judge = FakeJudge(lambda facts: DISPUTE, fallback=lambda facts: FALLBACK)
     app = an_app(world, judge, clock=clock)
     run(app, 900.0, every=30.0)
-    assert [one.action for one in world.sent] == [Action.DISPUTE]
+    assert [decision.action for decision in world.sent] == [Action.DISPUTE]
 
 
 def test_near_the_end_it_is_tried_again_in_time() -> None:
@@ -268,7 +268,9 @@ def test_a_state_that_ends_nothing_claims_nothing() -> None:
     app = refusing(BLOCKED, 1.0, always(APPROVE))
     poll_once(app)
     assert app.ledger.memories("comments", ["t00"])["t00"].claimed == frozenset()
-    (approve,) = [one for one in app.ledger.decisions() if one.decision.action is Action.APPROVE]
+    (approve,) = [
+        logged for logged in app.ledger.decisions() if logged.decision.action is Action.APPROVE
+    ]
     assert approve.state is State.REFUSED
 
 
@@ -277,7 +279,7 @@ def test_a_state_that_ends_nothing_claims_nothing() -> None:
 
 def alarms(app: BotContext, kind: str) -> list[object]:
     """The sentences of one kind."""
-    return [one["sentence"] for one in said(app).named("alarm") if one["kind"] == kind]
+    return [alarm["sentence"] for alarm in said(app).named("alarm") if alarm["kind"] == kind]
 
 
 def test_people_are_told_that_writes_are_refused_and_that_it_is_over() -> None:

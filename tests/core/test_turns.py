@@ -77,15 +77,15 @@ def test_a_backlog_that_is_worked_off_in_time_is_no_alarm() -> None:
     assert told(room) == []
     lines = room.said("backlog")
     assert 3 <= len(lines) <= 8
-    assert all(one["last_turn_by"] > room.clock.start for one in lines)  # type: ignore[operator]
+    assert all(line["last_turn_by"] > room.clock.start for line in lines)  # type: ignore[operator]
 
 
 def test_the_last_hour_is_told_as_a_warning_where_the_turn_comes_in_time() -> None:
     """With the moment by which it comes, in one message."""
     room = a_backlog(100, hours=0.5)
     worked_off(room)
-    assert {one["level"] for one in told(room)} == {"warning"}
-    assert all("its turn comes by" in one["sentence"] for one in told(room))
+    assert {alarm["level"] for alarm in told(room)} == {"warning"}
+    assert all("its turn comes by" in alarm["sentence"] for alarm in told(room))
     assert room.sent() == 100
 
 
@@ -93,11 +93,11 @@ def test_what_will_not_be_reached_is_an_alarm() -> None:
     """The queue is too long for the pace: those at its end are told, those before them are not."""
     room = a_backlog(200, hours=0.9, every=60.0)
     worked_off(room)
-    errors = {one["facts"]["task_id"] for one in told(room) if one["level"] == "error"}
+    errors = {alarm["facts"]["task_id"] for alarm in told(room) if alarm["level"] == "error"}
     assert errors
-    paid = {one.task_id for one in room.world.sent}
+    paid = {decision.task_id for decision in room.world.sent}
     late = {item.id for item in tasks(200, hours=0.9)} - paid
-    assert late and late <= errors | {one["facts"]["task_id"] for one in told(room)}
+    assert late and late <= errors | {alarm["facts"]["task_id"] for alarm in told(room)}
 
 
 def test_where_the_pace_falls_the_alarm_comes_at_once() -> None:
@@ -117,9 +117,9 @@ def test_where_the_pace_falls_the_alarm_comes_at_once() -> None:
     room.world._call = slower  # type: ignore[method-assign]
     for _ in range(10):
         polling(room.app)
-    alarms = [one for one in told(room) if "otherwise" in str(one["sentence"])]
+    alarms = [alarm for alarm in told(room) if "otherwise" in str(alarm["sentence"])]
     assert len(alarms) > 100
-    assert {one["facts"]["hours_left"] for one in alarms} >= {6, 24}
+    assert {alarm["facts"]["hours_left"] for alarm in alarms} >= {6, 24}
 
 
 def test_a_backlog_behind_an_outage_is_told_once_it_lasts() -> None:

@@ -102,7 +102,7 @@ class Outside:
     def deliveries(self) -> Sequence[Delivery]:
         """All of them arrived."""
         sent, self._sent = self._sent, []
-        return [Delivery(number=one.number, channel="ops") for one in sent]
+        return [Delivery(number=letter.number, channel="ops") for letter in sent]
 
     def settle(self, seconds: float) -> None:
         """Nothing is on its way."""
@@ -128,7 +128,7 @@ class Seen:
     @property
     def fatal(self) -> bool:
         """It ended by itself."""
-        return bool(self.errors) and self.errors[-1] in {one.__name__ for one in FATAL}
+        return bool(self.errors) and self.errors[-1] in {kind.__name__ for kind in FATAL}
 
 
 def judge(ended: Ended) -> Seen:

@@ -128,7 +128,7 @@ class Fleet:
 
     def has_said(self, name: str, event: str) -> bool:
         """Whether a replica has logged such an event."""
-        return any(one.get("event") == event for one in self.processes[name].events)
+        return any(line.get("event") == event for line in self.processes[name].events)
 
     def lives(self, name: str) -> bool:
         """Whether a replica takes part, as the table says."""
@@ -410,9 +410,11 @@ def silences(
         for begin, end in pairwise(moments):
             whose = holders(key, begin, end)
             kinds = tuple(
-                one.kind
-                for one in strikes
-                if one.began < end and one.ended > begin and (one.victim in whose or not one.victim)
+                strike.kind
+                for strike in strikes
+                if strike.began < end
+                and strike.ended > begin
+                and (strike.victim in whose or not strike.victim)
             )
             silence, place = Silence(end - begin, key, kinds), (key, len(kinds))
             longest[place] = max(silence, longest.get(place, silence))

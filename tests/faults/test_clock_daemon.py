@@ -114,7 +114,7 @@ def _was_right(case: Case) -> None:
     try:
         assert ledger.verify().whole
         start = datetime.fromtimestamp(case.clock.time, UTC)
-        times = [one.decision.decided_at for one in ledger.decisions()]
+        times = [logged.decision.decided_at for logged in ledger.decisions()]
         assert times
         assert all(abs(at - start) < timedelta(minutes=5) for at in times)
     finally:

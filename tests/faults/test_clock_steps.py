@@ -51,7 +51,7 @@ def test_a_step_at_any_point_of_a_pass_decides_nothing_early_or_late(hours: int)
             ]
             assert due == [], f"decided early: the clock was set at {seen[at]}"
             early = {task.id for task in there.world.waiting()}
-            late = [one for one in early if there.clock.time > _due(there, one) + 120]
+            late = [task_id for task_id in early if there.clock.time > _due(there, task_id) + 120]
             assert late == [], f"decided late: the clock was set at {seen[at]}"
         at += 1
     proven("faults", "P14", f"steps of the clock by {hours} h within a pass", points)

@@ -96,7 +96,7 @@ def test_a_checkpoint_that_only_partly_fits_is_not_called_kept(tmp_path: Path) -
     assert book.path.stat().st_size == size + 20
     book.add(replace(point, count=2))
     kept = book.read()
-    assert [one.count for one in kept.checkpoints] == [1, 2]
+    assert [checkpoint.count for checkpoint in kept.checkpoints] == [1, 2]
     assert len(kept.remarks) == 2, "one is no checkpoint, none is signed"
 
 
@@ -188,7 +188,9 @@ def _flip(source: Path, target: Path, chance: Random) -> None:
 
 
 def _doubles(room: Room) -> list[tuple[str, str | None]]:
-    made = Counter((one.task_id, one.epoch) for one in room.world.effects if one.by == "client")
+    made = Counter(
+        (effect.task_id, effect.epoch) for effect in room.world.effects if effect.by == "client"
+    )
     return [key for key, count in made.items() if count > 1]
 
 

@@ -60,7 +60,7 @@ def test_a_call_that_fails_stops_writes_and_not_the_bot(
             if not seen.fatal:
                 allowed = PATIENCE + 1 if lasting else 1
                 assert seen.errors[-PATIENCE:] == [None] * PATIENCE, where
-                assert sum(one is not None for one in seen.errors) <= allowed, where
+                assert sum(failure is not None for failure in seen.errors) <= allowed, where
         assert room.finish(book=book_of(room)) == [], where
     how = f"{error} at a call of the disk, {'lasting two passes' if lasting else 'once'}"
     proven("faults", "P21", how, len(calls))

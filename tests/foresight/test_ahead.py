@@ -58,7 +58,7 @@ def test_it_says_what_is_held_by_which_cap_until_when() -> None:
     (bite,) = ahead(room).bites
 
     assert bite.summary.cap == "approvals: at most 3 per hour"
-    assert [one.task_id for one in bite.held] == ["task-003", "task-004"]
+    assert [wait.task_id for wait in bite.held] == ["task-003", "task-004"]
     told = bite.summary
     assert (told.since, told.until) == (START, START + timedelta(hours=1))
     assert bite.to_silence == () and told.micros == 480_000
@@ -82,8 +82,8 @@ def test_what_finds_no_room_before_its_deadline_is_silence() -> None:
 
     found = ahead(room)
 
-    assert [one.end for one in found.planned] == ["rule", "silence"]
-    assert [one.task_id for one in found.bites[0].to_silence] == ["task-001"]
+    assert [planned.end for planned in found.planned] == ["rule", "silence"]
+    assert [wait.task_id for wait in found.bites[0].to_silence] == ["task-001"]
 
 
 def test_the_cap_that_binds_is_named() -> None:
@@ -94,7 +94,7 @@ def test_the_cap_that_binds_is_named() -> None:
     found = ahead(room)
 
     named = {
-        one.task_id: (bite.summary.cap, one.until) for bite in found.bites for one in bite.held
+        wait.task_id: (bite.summary.cap, wait.until) for bite in found.bites for wait in bite.held
     }
     assert named["task-002"] == ("approvals: at most 2 per hour", START + timedelta(hours=1))
     assert named["task-004"] == ("money approved: at most 1.00 USD per day", None)
@@ -123,8 +123,10 @@ def test_a_later_task_gives_way_to_a_more_urgent_one() -> None:
 
     found = ahead(room)
 
-    assert {one.task_id for one in found.bites[0].held} == {"task-010", "task-011", "task-012"}
-    assert {one.end for one in found.planned if one.item.id < "task-010"} == {"fallback"}
+    assert {wait.task_id for wait in found.bites[0].held} == {"task-010", "task-011", "task-012"}
+    assert {planned.end for planned in found.planned if planned.item.id < "task-010"} == {
+        "fallback"
+    }
 
 
 def test_probation_is_foreseen_like_a_cap() -> None:
@@ -196,8 +198,8 @@ def test_the_loop_does_what_was_foretold(
     judge = a_policy(a_share_of(action, share), rails(*caps, over=over, exempt=exempt), fallback)
     room = a_room(judge)
     for n, left in enumerate(hours):
-        room.world.add(*(with_digit(one, n) for one in tasks(1, first=n, hours=left)))
-    foretold = {one.item.id: (one.end, one.end_at) for one in ahead(room).planned}
+        room.world.add(*(with_digit(task, n) for task in tasks(1, first=n, hours=left)))
+    foretold = {planned.item.id: (planned.end, planned.end_at) for planned in ahead(room).planned}
 
     sent = worked_off(room, max(hours))
 
@@ -238,8 +240,8 @@ def worked_off(room: Room, hours: int) -> dict[str, tuple[Action, datetime]]:
     for _ in range((hours + 1) * 6):
         before = room.sent()
         poll_once(room.app)
-        for one in room.world.sent[before:]:
-            sent[one.task_id] = (one.action, room.clock.now())
+        for decision in room.world.sent[before:]:
+            sent[decision.task_id] = (decision.action, room.clock.now())
         room.clock.forward(minutes=10)
         for item in list(room.world.tasks.values()):
             if item.deadline_at is not None and item.deadline_at <= room.clock.now():
@@ -352,9 +354,13 @@ def test_a_share_of_disputes_is_foreseen(after: int, sent: int) -> None:
 
     found = ahead(room)
 
-    assert sum(one.end == "sent back" for one in found.planned) >= sent
+    assert sum(planned.end == "sent back" for planned in found.planned) >= sent
     poll_once(room.app)
-    now = [one for one in found.planned if one.end == "sent back" and one.end_at == START]
+    now = [
+        planned
+        for planned in found.planned
+        if planned.end == "sent back" and planned.end_at == START
+    ]
     assert room.sent() == len(now)
 
 

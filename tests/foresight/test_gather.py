@@ -116,18 +116,18 @@ def test_a_pause_by_the_verifiers_tries_is_foreseen_to_its_end() -> None:
     fresh = room.world.evidence
 
     def evidence(item: Any) -> Timeline:
-        tries = tuple(replace(one, scraped_at=START) for one in fresh(item).attempts)
+        tries = tuple(replace(attempt, scraped_at=START) for attempt in fresh(item).attempts)
         return Timeline(task_id=item.id, attempts=tries)
 
     room.world.evidence = evidence  # type: ignore[method-assign]
     poll_once(room.app)
 
     ahead = outlook_of(room.ledger, START, Bot())
-    disputes = [one for one in ahead.futures.values() if one.action is Action.DISPUTE]
-    assert [(one.end, one.at) for one in disputes] == [
+    disputes = [future for future in ahead.futures.values() if future.action is Action.DISPUTE]
+    assert [(future.end, future.at) for future in disputes] == [
         ("sent back", START + timedelta(hours=1))
     ] * 3
-    assert {one.why for one in disputes} == {
+    assert {future.why for future in disputes} == {
         "the policy pauses disputes while its condition is true"
     }
 
@@ -154,4 +154,4 @@ def test_a_pause_by_the_verifiers_tries_that_outlasts_the_round_keeps_its_action
         now,
     )
     ahead = outlook_of(room.ledger, now, Bot())
-    assert not any(one.action is Action.DISPUTE for one in ahead.futures.values())
+    assert not any(future.action is Action.DISPUTE for future in ahead.futures.values())

@@ -218,7 +218,7 @@ class Scene:
         self.every = timedelta(minutes=self.of.every)
         self.judges = policies(self.of)
         self.towns = [self._town("comments"), self._town("accounts")]
-        self.towns[0].add(*(self._task(n, *one) for n, one in enumerate(self.of.tasks)))
+        self.towns[0].add(*(self._task(n, *spec) for n, spec in enumerate(self.of.tasks)))
         accounts = [self._account(n, hours) for n, hours in enumerate(self.of.accounts)]
         self.towns[1].add(*accounts)
         self.app = self.a_bot(live=self.of.mode != "dry run")
@@ -268,7 +268,7 @@ class Scene:
             poll_once(self.app)
             self.clock.forward(seconds=self._pause())
         self.towns[0].before_write = self.towns[0].after_write = None
-        late = [self._task(50 + n, *one) for n, one in enumerate(self.of.late)]
+        late = [self._task(50 + n, *late_task) for n, late_task in enumerate(self.of.late)]
         self.towns[0].add(*late)
         now = self.clock.now()
         for word, hours in self.of.pauses:
@@ -361,7 +361,11 @@ def policies(of: Situation) -> list[Judge]:
 
 def said_by_the_log(found: Outlook) -> Told:
     """What the one function says by the log alone, where it says anything."""
-    return {key: (one.end, one.at) for key, one in found.futures.items() if one.end != "unknown"}
+    return {
+        key: (future.end, future.at)
+        for key, future in found.futures.items()
+        if future.end != "unknown"
+    }
 
 
 def the_screens(scene: Scene) -> Told:
@@ -372,26 +376,31 @@ def the_screens(scene: Scene) -> Told:
     watcher = scene.a_bot(live=False)
     seen = plan(watcher, bot=bot)
     report = json.loads(pretty(report_of(seen, watcher.benches, "default")))
-    by_report = {_thing(one): (one["end"], _moment(one["end_at"])) for one in report["decisions"]}
+    by_report = {
+        _thing(decision): (decision["end"], _moment(decision["end_at"]))
+        for decision in report["decisions"]
+    }
     # Room that a thing will take at which nobody has looked is known only to who looks at it, and
     # that what got no answer was done, only to who reads the list.
-    looked_at = {one.round.key for one in ahead.futures.values() if one.round.facts is not None}
+    looked_at = {
+        future.round.key for future in ahead.futures.values() if future.round.facts is not None
+    }
     unclear = {(i.decision.review, i.decision.task_id) for i in ledger.open_intents()}
     is_all_known = not scene.of.limited or (unclear <= set(by_report) <= looked_at)
-    for key, told in by_report.items():
-        if is_all_known and key in by_log and told[0] != "unknown":
-            assert by_log[key] == told, (key, by_log[key], told)
+    for key, pair in by_report.items():
+        if is_all_known and key in by_log and pair[0] != "unknown":
+            assert by_log[key] == pair, (key, by_log[key], pair)
 
-    for asked in questions_of(ledger, ahead):
-        line = line_of(asked)
+    for question in questions_of(ledger, ahead):
+        line = line_of(question)
         key = (line.review, line.task_id)
         if line.otherwise != "unknown":
             assert (line.otherwise, line.otherwise_at) == by_log[key]
 
-    ends = [one.future for one in seen.planned]
+    ends = [planned.future for planned in seen.planned]
     first = forecast(ends, seen.standing, pace(ledger, now), unreadable=seen.failed)
     told = json.loads(forecast_json(first))
-    unread = {(one["review"], one["task_id"]): one["by"] for one in told["unread"]}
+    unread = {(row["review"], row["task_id"]): row["by"] for row in told["unread"]}
     paid = {
         key: end
         for key, (end, at) in by_report.items()
@@ -413,8 +422,8 @@ def _over(at: datetime | None, now: datetime, end: str) -> bool:
     return end == "silence" and at is not None and at <= now
 
 
-def _thing(one: dict[str, Any]) -> Key:
-    return ("comments", one["task"]["id"]) if "task" in one else ("accounts", one["bundle"]["id"])
+def _thing(row: dict[str, Any]) -> Key:
+    return ("comments", row["task"]["id"]) if "task" in row else ("accounts", row["bundle"]["id"])
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -622,8 +631,8 @@ FOUND = {
 
 def each_found(test: Any) -> Any:
     """Try every situation that was found before, besides random ones."""
-    for found in FOUND.values():
-        test = example(of=found)(test)
+    for seen in FOUND.values():
+        test = example(of=seen)(test)
     return test
 
 
@@ -649,8 +658,8 @@ def test_what_every_screen_says_is_what_then_happens(of: Situation) -> None:
     scene.come_to_pass()
     now = scene.clock.now()
     told = the_screens(scene)
-    done = {one.decision.task_id for one in scene.ledger.decisions() if one.state in DONE}
-    unclear = {one.decision.task_id for one in scene.ledger.open_intents()}
+    done = {logged.decision.task_id for logged in scene.ledger.decisions() if logged.state in DONE}
+    unclear = {logged.decision.task_id for logged in scene.ledger.open_intents()}
     while scene.clock.now() <= now + 10 * HOUR:
         scene.go_on()
 

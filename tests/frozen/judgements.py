@@ -55,8 +55,10 @@ def digest(block: int) -> str:
             facts = random_facts(chance) if of_tasks else random_account_facts(chance)
             for answer in _answers(judge, facts):
                 made.update(repr(answer).encode(errors="surrogatepass"))
-            for asked in (pauses.disputes, pauses.approvals):
-                paused = None if asked is None else asked(fleet_facts(facts.fleet, facts.now))
+            for condition in (pauses.disputes, pauses.approvals):
+                paused = (
+                    None if condition is None else condition(fleet_facts(facts.fleet, facts.now))
+                )
                 made.update(repr(paused).encode())
         made.update(repr((judge.needs_account, judge.needs_fleet)).encode())
         made.update(repr(judge.ever_needs_evidence).encode())

@@ -256,7 +256,7 @@ def plainly(old: Policy, new: Policy, lines: list[bytes], alone: bool) -> tuple[
             group = is_now if alone else (was[0], is_now[0])
             accounts.setdefault(group, set()).add(subject.saved_account_id)
     impact.could_not_tell = dict(tells)
-    return impact, unread, {group: len(found) for group, found in accounts.items()}
+    return impact, unread, {group: len(ids) for group, ids in accounts.items()}
 
 
 def unlimited(policy: Policy) -> Policy:

@@ -58,9 +58,9 @@ def as_the_log(decisions: list[ExportedDecision]) -> Scores:
     for rule in card.cards:
         for grade, count in rule.counts.items():
             found.merge([("grade", rule.action.value, rule.rule, grade.value, count, 0, 0)])
-    for asked in card.asked:
+    for answers in card.asked:
         for word in ("paid", "sent_back", "nobody"):
-            found.merge([("asked", "", asked.rule, word, getattr(asked, word), 0, 0)])
+            found.merge([("asked", "", answers.rule, word, getattr(answers, word), 0, 0)])
     return found
 
 

@@ -95,7 +95,7 @@ class Evidence(msgspec.Struct):
 
     def any_last(self, field: str) -> list[Any]:
         """A field of every attempt that could be the last, where numbers are equal or missing."""
-        return [strict.known(one, field, "attempt") for one in self.attempts]
+        return [strict.known(attempt, field, "attempt") for attempt in self.attempts]
 
     def due(self) -> bool:
         """Whether the deadline that was sent lies within three hours."""

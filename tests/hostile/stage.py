@@ -131,9 +131,9 @@ def spoil(value: Any, field: str = "") -> Any:
     """Put a payload into every text that says something."""
     match value:
         case dict():
-            return {key: spoil(one, key) for key, one in value.items()}
+            return {key: spoil(part, key) for key, part in value.items()}
         case list():
-            return [spoil(one, field) for one in value]
+            return [spoil(part, field) for part in value]
         case str() if field.endswith("_url"):
             return f"javascript:alert(1)//{field}{HOSTILE}"
         case str() if field not in KEPT and not field.endswith(("_at", "_id")):
@@ -324,8 +324,8 @@ def perform(folder: Path) -> Stage:
             stage.out["webhook"] = [
                 g.body.decode() for g in web.got if SECRETS["webhook address"] in g.path
             ]
-            stage.out["mail"] = [one.get_content() for one in mail.mails]
-            stage.bytes["e-mails"] = b"\n".join(one.as_bytes() for one in mail.mails)
+            stage.out["mail"] = [letter.get_content() for letter in mail.mails]
+            stage.bytes["e-mails"] = b"\n".join(letter.as_bytes() for letter in mail.mails)
     finally:
         simulator_app.FrontDesk = real  # type: ignore[misc]
         root.removeHandler(handler)
@@ -390,7 +390,7 @@ def _play(stage: Stage, known: dict[str, str], world: Any) -> None:
                 stage.run(f"{command} {line} [{form}]", asked)
         if command == "run":
             out, _ = stage.run("queue list [json] first", ["queue", "list", "--format", "json"])
-            asked_about = [json.loads(one)["task_id"] for one in out.split("\n") if one]
+            asked_about = [json.loads(text)["task_id"] for text in out.split("\n") if text]
             known["task"] = next(iter(asked_about), known["task"])
             out, _ = stage.run("log show [json] first", ["log", "show", "--format", "json"])
             known["decision"] = json.loads(out.split("\n")[0])["id"]

@@ -53,12 +53,12 @@ def test_spoiled_answers_are_refused_noted_or_read_as_they_are() -> None:
         f"0 of {counts['judged']:,}",
     )
     fuzzed = (reading.fuzzed, reading.fuzzed_accounts)
-    assert sum(len(one.paid) for one in fuzzed) > POLICIES // 4
+    assert sum(len(sample.paid) for sample in fuzzed) > POLICIES // 4
     proven(
         "fuzz",
         "P9",
         "of spoiled answers judged by random policies, paid on what was not sent",
-        f"0 of {sum(one.judged for one in fuzzed):,}, {POLICIES} policies",
+        f"0 of {sum(sample.judged for sample in fuzzed):,}, {POLICIES} policies",
     )
 
 
@@ -106,12 +106,12 @@ def test_the_whole_bot_lives_on_spoiled_answers_and_pays_on_none(tmp_path: Path)
             assert isinstance(far, SpoilingTransport)
             for _ in range(8):
                 there.poll(60)
-            for one in there.app.ledger.decisions():
-                decision = one.decision
+            for logged in there.app.ledger.decisions():
+                decision = logged.decision
                 if decision.action is not Action.APPROVE:
                     continue
                 paid += 1
-                done += one.state in DONE
+                done += logged.state in DONE
                 may = MAY_PAY["acceptance", decision.rule]
                 assert any(
                     may(Evidence(decision.decided_at, row, attempts))
@@ -121,7 +121,7 @@ def test_the_whole_bot_lives_on_spoiled_answers_and_pays_on_none(tmp_path: Path)
             ours = [e for e in there.world.effects if e.by == "client"]
             assert len({(e.task_id, e.epoch) for e in ours}) == len(ours)
             assert {e.idempotency_key for e in ours} <= {
-                one.decision.id for one in there.app.ledger.decisions()
+                logged.decision.id for logged in there.app.ledger.decisions()
             }
             assert there.app.ledger.verify().whole
             spoiled += far.spoiled

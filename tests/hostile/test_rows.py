@@ -121,9 +121,9 @@ def decides_the_others(ledger: str, seed: int, odd: dict[str, Any]) -> House:
 
         assert summary is not None, there.events
         assert summary.stopped is None
-        done = {one.decision.task_id for one in there.app.ledger.decisions()}
+        done = {logged.decision.task_id for logged in there.app.ledger.decisions()}
         assert others <= done
-        held = [one.note for one in there.app.ledger.decisions() if one.decision.held_by]
+        held = [logged.note for logged in there.app.ledger.decisions() if logged.decision.held_by]
         assert held == []
         return there
 

@@ -94,8 +94,8 @@ def test_json_is_json_and_one_line_an_object(stage: Stage) -> None:
         try:
             json.loads(out, parse_constant=refuse)
         except ValueError:
-            for one in out.splitlines():
-                assert isinstance(json.loads(one, parse_constant=refuse), dict), line
+            for text in out.splitlines():
+                assert isinstance(json.loads(text, parse_constant=refuse), dict), line
         seen += 1
     assert seen > 30
 
@@ -150,7 +150,7 @@ def test_a_page_has_no_markup_of_others(stage: Stage) -> None:
 def test_annotations_stay_on_their_line(stage: Stage) -> None:
     """What GitHub reads as commands are ours alone, and JUnit's file is XML."""
     for line, out in outputs(stage, "github"):
-        assert all(one.startswith("::") for one in out.splitlines()), line
+        assert all(text.startswith("::") for text in out.splitlines()), line
     ElementTree.fromstring(stage.bytes["file junit.xml"])
 
 
@@ -177,9 +177,9 @@ def test_every_line_of_the_log_is_an_object(stage: Stage) -> None:
     for line, (_, err, *_) in stage.out.items():
         if not line.startswith("run --once"):
             continue
-        for one in err.splitlines():
-            if one.startswith("{"):
-                assert "event" in json.loads(one, parse_constant=refuse)
+        for line in err.splitlines():
+            if line.startswith("{"):
+                assert "event" in json.loads(line, parse_constant=refuse)
                 seen += 1
     assert seen >= 4
 

@@ -48,7 +48,7 @@ def asked() -> Iterator[House]:
 def ahead(made: House, known: ResponseTimes = NOBODY, *, rate: float = 96.0) -> Forecast:
     """The forecast for a house, with people at a given pace."""
     seen = plan(made.app, bot=Bot(requests_per_minute=rate))
-    found = [one.future for one in seen.planned]
+    found = [planned.future for planned in seen.planned]
     return forecast(found, seen.standing, known, unreadable=seen.failed)
 
 
@@ -57,8 +57,8 @@ def test_questions_that_nobody_answers_are_paid_unread(asked: House) -> None:
     found = ahead(asked)
 
     assert (found.open_tasks, found.questions, len(found.unread)) == (20, 20, 20)
-    assert {(one.by, one.why) for one in found.unread} == {("fallback", "people")}
-    assert found.unread[0].at == min(one.at for one in found.unread)
+    assert {(task.by, task.why) for task in found.unread} == {("fallback", "people")}
+    assert found.unread[0].at == min(task.at for task in found.unread)
     assert found.micros > 0 and found.more_people is None
 
 
@@ -76,7 +76,7 @@ def test_a_budget_too_small_leaves_the_rest_to_silence() -> None:
         found = ahead(made, rate=0.05)
 
     assert found.unread
-    assert {(one.by, one.why) for one in found.unread} == {("silence", "budget")}
+    assert {(task.by, task.why) for task in found.unread} == {("silence", "budget")}
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_what_a_cap_never_lets_through_goes_to_silence(over: str, why: str, by: 
     (capped,) = found.caps
     assert capped.cap == "approvals: at most 1 per day"
     assert len(found.unread) == capped.to_silence > 10
-    assert {(one.why, one.by) for one in found.unread} == {(why, by)}
-    assert all(one.note == f"the cap {capped.cap}" for one in found.unread)
+    assert {(task.why, task.by) for task in found.unread} == {(why, by)}
+    assert all(task.note == f"the cap {capped.cap}" for task in found.unread)
     assert found.questions == (capped.count if over == "escalate" else 0)
 
 
@@ -121,14 +121,14 @@ def test_what_is_paused_for_good_goes_to_silence() -> None:
         )
         found = ahead(made)
 
-    assert {(one.by, one.why) for one in found.unread} == {("silence", "held")}
+    assert {(task.by, task.why) for task in found.unread} == {("silence", "held")}
     assert len(found.unread) == 5 and "paused by lea" in found.holds[0]
 
 
 def test_a_pause_that_ends_in_time_harms_nobody() -> None:
     """What is only put off is still sent before its deadline."""
     with house(policy=EVERYTHING_IS_PAID, tasks=5) as made:
-        first = min(one.item.deadline_at for one in plan(made.app).planned)
+        first = min(planned.item.deadline_at for planned in plan(made.app).planned)
         now = made.clock.now()
         until = first - timedelta(minutes=30)
         pauses.pause(made.app.ledger, "all", reason="lunch", who="lea", until=until, now=now)
@@ -202,7 +202,9 @@ def test_looking_ahead_by_the_logs_evidence_costs_no_timelines(asked: House) -> 
     recall_evidence(asked.app)
     remembered = plan(asked.app)
 
-    assert [one.end for one in remembered.planned] == [one.end for one in fetched.planned]
+    assert [planned.end for planned in remembered.planned] == [
+        planned.end for planned in fetched.planned
+    ]
 
 
 def test_desks_take_the_most_urgent_first_and_leave_what_is_too_late() -> None:
@@ -234,7 +236,7 @@ def test_desks_never_do_more_than_their_time_allows(
         )
         for n, (start, length) in enumerate(spans)
     ]
-    desks = [Worker(opens=CONFIRMED + one * minute, takes=takes * minute) for one in opens]
+    desks = [Worker(opens=CONFIRMED + minutes * minute, takes=takes * minute) for minutes in opens]
 
     missed = work_off(jobs, desks)
 
@@ -257,13 +259,13 @@ def test_a_pause_of_everything_stops_fast_people_too(asked: House) -> None:
     found = ahead(asked, fast)
 
     assert len(found.unread) == 20
-    assert {(one.by, one.why) for one in found.unread} == {("silence", "held")}
+    assert {(task.by, task.why) for task in found.unread} == {("silence", "held")}
 
     pauses.pause(asked.app.ledger, "all", reason="x", who="lea", until=now + HOUR, now=now)
     # What is due to the fallback by then goes with the next pass, before anybody can answer.
     unread = ahead(asked, fast).unread
-    assert {one.by for one in unread} <= {"fallback"}
-    assert all(one.at and now + HOUR <= one.at < now + HOUR + MINUTE for one in unread)
+    assert {task.by for task in unread} <= {"fallback"}
+    assert all(task.at and now + HOUR <= task.at < now + HOUR + MINUTE for task in unread)
 
 
 def test_a_pause_of_one_action_leaves_people_the_other(asked: House) -> None:

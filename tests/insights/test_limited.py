@@ -45,8 +45,8 @@ def counted(
     impact = Impact()
     timed = TimedReviews()
     count = counter(impact, judge, judge, START, timed=timed.add)
-    for one in found:
-        count(one)
+    for review in found:
+        count(review)
     return impact, timed.hold(impact, judge, judge)[1]
 
 
@@ -144,7 +144,7 @@ def test_a_first_pass_sends_what_is_not_kept_back(count: int, limit: str, over: 
 
     impact, kept = counted(reviews(count), rails)
 
-    assert room.sent() == count - sum(one.count for one in kept)
+    assert room.sent() == count - sum(bite.count for bite in kept)
     assert impact.total == count
 
 

@@ -116,7 +116,7 @@ def test_what_cannot_be_judged_is_named_with_its_reason() -> None:
 
     found = plan(app)
 
-    assert [one.why for one in found.failed] == ["the API answered 500"]
+    assert [failed.why for failed in found.failed] == ["the API answered 500"]
     assert len(found.planned) == 2
 
 
@@ -139,5 +139,9 @@ def test_what_is_held_is_not_counted_as_sent() -> None:
 
     found = [plan(room.app) for room in (capped, paused, asked)]
 
-    assert [one.now for one in found] == [{"approve": 2, "held": 3}, {"held": 2}, {"escalate": 2}]
-    assert [one.people_needed for one in found] == [0, 0, 2]
+    assert [queue.now for queue in found] == [
+        {"approve": 2, "held": 3},
+        {"held": 2},
+        {"escalate": 2},
+    ]
+    assert [queue.people_needed for queue in found] == [0, 0, 2]

@@ -43,7 +43,9 @@ def a_word(
 
 def grades(card: Scorecard) -> dict[str, dict[Grade, int]]:
     """Each card's counts, by rule and voice."""
-    return {f"{one.voice}/{one.rule}/{one.action}": dict(one.counts) for one in card.cards}
+    return {
+        f"{score.voice}/{score.rule}/{score.action}": dict(score.counts) for score in card.cards
+    }
 
 
 @pytest.mark.parametrize(

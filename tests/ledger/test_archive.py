@@ -45,7 +45,7 @@ def told(ledger: Any) -> list[Any]:
         list(ledger.newest_first()),
         ledger.decisions(newest=2),
         ledger.decisions(task_id="t1"),
-        [ledger.entries(one.decision.id) for one in ledger.decisions()],
+        [ledger.entries(logged.decision.id) for logged in ledger.decisions()],
         ledger.endings(),
         ledger.rounds("comments", names),
         ledger.accounts("comments", ["a1"], after(days=2)),
@@ -89,7 +89,7 @@ def test_what_ended_leaves_and_is_told_like_the_rest(ledger: Any, tmp_path: Path
         "what was unclear has ended since, and its first line left too"
     )
     assert ledger.verify(checkpoint, ledger.checkpoint(LATER)).problems == ()
-    assert [one.decision.task_id for one in ledger.decisions()][-1] == "t4"
+    assert [logged.decision.task_id for logged in ledger.decisions()][-1] == "t4"
     assert len(ledger.decisions()) == 6
 
 
@@ -98,12 +98,12 @@ def test_the_same_two_times_in_any_order_of_ends(ledger: Any, tmp_path: Path) ->
     a_review(ledger, "t0")
     ledger.sight([an_item(id="t8")], CONFIRMED)
     a_review(ledger, "t1")
-    before = [one.seq for one in ledger.decisions()]
+    before = [logged.seq for logged in ledger.decisions()]
     ledger.archive(tmp_path, LATER, LATER, **BY)
     a_review(ledger, "t8")
     ledger.archive(tmp_path, LATER, LATER, **BY)
 
-    assert [one.seq for one in ledger.decisions()][:2] == before
+    assert [logged.seq for logged in ledger.decisions()][:2] == before
     assert lines_of(ledger) == 2
     assert ledger.verify().problems == ()
 
@@ -122,8 +122,8 @@ def test_a_segment_that_is_not_at_hand_is_named(ledger: Any, tmp_path: Path) -> 
     (remark,) = found.remarks
     assert f"lines 1 to 18 are archived in {seal.file}, which is not at hand" in remark
     assert ledger.absent_segments() == [seal.file]
-    assert [one.decision.task_id for one in ledger.decisions()] == ["t7"]
-    assert [one.decision.task_id for one in ledger.newest_first()] == ["t7"]
+    assert [logged.decision.task_id for logged in ledger.decisions()] == ["t7"]
+    assert [logged.decision.task_id for logged in ledger.newest_first()] == ["t7"]
     with pytest.raises(UsageError, match="not at hand"):
         ledger.erase(ErasureOrder(task="t1"), **WHO)
 
@@ -276,7 +276,7 @@ def test_an_erasure_killed_at_any_step_is_finished_by_the_next(tmp_path: Path) -
             assert ledger.verify().problems == ()
             erase(ledger)
             assert ledger.verify().problems == ()
-            assert [one.erased for one in ledger.iter_decisions()] == [True, True]
+            assert [logged.erased for logged in ledger.iter_decisions()] == [True, True]
         assert SECRET.encode() not in files_of(tmp_path / str(step))
         assert not any(SECRET in repr(line) for line in every_line(tmp_path / str(step) / "old"))
 
@@ -424,7 +424,7 @@ def test_archiving_killed_at_any_step_loses_nothing(tmp_path: Path, monkeypatch:
             ledger.archive(folder / "old", LATER, LATER, **BY)
             assert told(ledger) == before
             assert ledger.verify().problems == ()
-            named = {one.seal.file for one in ledger._archive.segments()}
+            named = {segment.seal.file for segment in ledger._archive.segments()}
         assert {path.name for path in (folder / "old").glob("segment*")} == named
 
 

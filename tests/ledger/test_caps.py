@@ -34,7 +34,7 @@ def test_eight_workers_overshoot_by_nothing(
     assert [end_of(child) for child in children] == [0] * WORKERS
 
     ledger = opened(database_url)
-    spent = sum(one.decision.amount_micros or 0 for one in ledger.open_intents())
+    spent = sum(logged.decision.amount_micros or 0 for logged in ledger.open_intents())
     assert room - 60_000 <= spent <= room
     assert ledger.verify().whole
 

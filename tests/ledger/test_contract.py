@@ -63,7 +63,7 @@ def test_an_intent_is_open_until_it_is_marked(ledger: Any) -> None:
     """What was sent stands among the open intents until it is known what became of it."""
     decision = a_decision()
     ledger.intend(decision)
-    assert [one.decision for one in ledger.open_intents()] == [decision]
+    assert [entry.decision for entry in ledger.open_intents()] == [decision]
 
     ledger.mark(decision.id, State.UNKNOWN, after(hours=2), note="timeout")
     assert ledger.open_intents()[0].note == "timeout"
@@ -175,11 +175,11 @@ def test_decisions_are_found_by_time_task_and_number(ledger: Any) -> None:
     for n in range(5):
         ledger.record(a_decision(task_id=f"t{n}", decided_at=after(hours=n)), State.HELD)
 
-    assert [one.seq for one in ledger.decisions(newest=2)] == [4, 5]
-    assert [one.seq for one in ledger.decisions(since=after(hours=3))] == [4, 5]
-    assert [one.decision.task_id for one in ledger.decisions(task_id="t2")] == ["t2"]
-    assert [one.seq for one in ledger.iter_decisions()] == [1, 2, 3, 4, 5]
-    assert [one.seq for one in ledger.iter_decisions(since=after(hours=3))] == [4, 5]
+    assert [logged.seq for logged in ledger.decisions(newest=2)] == [4, 5]
+    assert [logged.seq for logged in ledger.decisions(since=after(hours=3))] == [4, 5]
+    assert [logged.decision.task_id for logged in ledger.decisions(task_id="t2")] == ["t2"]
+    assert [logged.seq for logged in ledger.iter_decisions()] == [1, 2, 3, 4, 5]
+    assert [logged.seq for logged in ledger.iter_decisions(since=after(hours=3))] == [4, 5]
     assert not [*ledger.iter_decisions(since=after(hours=30))]
 
 
@@ -203,7 +203,7 @@ def test_decisions_are_found_by_their_ids_at_once(ledger: Any) -> None:
 
     found = ledger.decisions_named(wanted)
 
-    assert found == {one.id: ledger.decision(one.id) for one in (made[0], made[2])}
+    assert found == {decided.id: ledger.decision(decided.id) for decided in (made[0], made[2])}
     assert ledger.decisions_named([]) == {}
 
 
@@ -367,11 +367,11 @@ def test_a_round_that_is_seen_after_its_end_has_not_ended(ledger: Any) -> None:
         note="it is gone",
     )
     ledger.end(ending)
-    assert [one.task_id for one in ledger.unended("comments")] == [other.id]
+    assert [sighting.task_id for sighting in ledger.unended("comments")] == [other.id]
 
     assert ledger.sight([item], after(hours=3))[item.id, item.epoch] == after(hours=1)
 
-    again = {one.task_id: one for one in ledger.unended("comments")}[item.id]
+    again = {sighting.task_id: sighting for sighting in ledger.unended("comments")}[item.id]
     assert len(ledger.unended("comments")) == 2
     assert (again.first_seen_at, again.deadline_at) == (after(hours=1), item.deadline_at)
     assert ledger.endings() == []
@@ -379,7 +379,7 @@ def test_a_round_that_is_seen_after_its_end_has_not_ended(ledger: Any) -> None:
     ledger.sight([item], after(hours=4))
     assert (ledger.verify().lines, ledger.verify().problems) == (lines, ())
     ledger.end(replace(ending, by="ours", at=after(hours=5)))
-    assert [one.by for one in ledger.endings()] == ["ours"]
+    assert [last.by for last in ledger.endings()] == ["ours"]
     assert ledger.verify().problems == ()
 
 
@@ -403,7 +403,7 @@ def test_the_rounds_of_a_thing_are_given_whoever_ended_them(ledger: Any) -> None
     found = ledger.rounds("comments", [first.id, "nobody"])
 
     assert list(found) == [first.id]
-    assert sorted(found[first.id], key=lambda one: one.epoch) == [
+    assert sorted(found[first.id], key=lambda round_: round_.epoch) == [
         SeenRound(
             epoch=first.epoch, first_seen_at=after(hours=1), ended_at=after(hours=2), by="other"
         ),
@@ -446,7 +446,7 @@ def test_a_policy_is_kept_once_with_its_files(ledger: Any) -> None:
     stored = ledger.policy("c0ffee")
     assert (stored.source, stored.files) == ("policy: comments\n", {"vip.txt": "one\ntwo\n"})
     assert (stored.first_run_at, stored.path) == (CONFIRMED, "policies/comments.yaml")
-    assert [one.source for one in ledger.policies()] == ["policy: comments\n", "other"]
+    assert [policy.source for policy in ledger.policies()] == ["policy: comments\n", "other"]
     assert ledger.policy("c0") is None
     assert ledger.policy("f") is None
 
@@ -454,7 +454,7 @@ def test_a_policy_is_kept_once_with_its_files(ledger: Any) -> None:
 def test_words_on_several_subjects_come_together_or_not_at_all(ledger: Any) -> None:
     """Whoever has not read the newest word of one of them writes on none."""
     ledger.note_all("order", {"a": {"n": 1}, "b": {"n": 1}}, CONFIRMED, last={"a": 0, "b": 0})
-    known = {one.subject: one.seq for one in ledger.notes("order")}
+    known = {note.subject: note.seq for note in ledger.notes("order")}
     ledger.note("order", "b", {"n": 2}, after(hours=1))
 
     with pytest.raises(OutOfDate, match="order b"):
@@ -463,7 +463,7 @@ def test_words_on_several_subjects_come_together_or_not_at_all(ledger: Any) -> N
         ledger.note_all("order", {"a": {"n": 3}}, after(hours=2), last={"a": 0})
     ledger.note_all("order", {"a": {"n": 4}, "c": {"n": 4}}, after(hours=2))
 
-    found = [(one.subject, one.value["n"]) for one in ledger.notes("order")]
+    found = [(note.subject, note.value["n"]) for note in ledger.notes("order")]
     assert found == [("a", 4), ("b", 2), ("c", 4)]
     assert ledger.verify().whole
 
@@ -544,7 +544,7 @@ def test_each_of_several_caps_has_its_own_room(ledger: Any) -> None:
         ledger.intend(a_decision(task_id="t4", account_id="a3", amount_micros=0), caps)
     with pytest.raises(CapReached) as of_one:
         ledger.intend(a_decision(task_id="t4", amount_micros=0), caps[1:])
-    assert [one.value.cap for one in (money, of_all, of_one)] == ["money", "all", "of a1"]
+    assert [error.value.cap for error in (money, of_all, of_one)] == ["money", "all", "of a1"]
     assert "(100000 of 400000 millionths of a dollar used, 300001 more wanted)" in str(money.value)
     late = after(hours=2, minutes=30)
     ledger.intend(a_decision(task_id="t4", decided_at=late), caps)
@@ -608,7 +608,7 @@ def test_what_a_policy_decided_lately_comes_in_order(ledger: Any) -> None:
 
     found = ledger.decided("comments", after(hours=2))
 
-    assert [(one.decision.task_id, one.state) for one in found] == [
+    assert [(logged.decision.task_id, logged.state) for logged in found] == [
         ("t2", State.HELD),
         ("t1", State.PERFORMED),
     ]

@@ -44,7 +44,7 @@ def test_what_cannot_be_held_is_said_of_the_decision(
     assert told.value.exit_code != LedgerCorrupt.exit_code
     assert "damaged" not in str(told.value)
     ledger.intend(a_decision(task_id="fine"))
-    assert [one.decision.task_id for one in ledger.decisions()] == ["fine"]
+    assert [logged.decision.task_id for logged in ledger.decisions()] == ["fine"]
     assert ledger.verify().whole
 
 
@@ -69,7 +69,7 @@ def test_one_odd_row_leaves_the_others_of_the_list_seen(ledger: Any) -> None:
     seen = ledger.sight(items, CONFIRMED)
 
     assert [task_id for task_id, _ in seen] == ["a", "c"]
-    assert [one.amount_micros for one in ledger.unended("comments")] == [
+    assert [sighting.amount_micros for sighting in ledger.unended("comments")] == [
         items[0].amount_micros,
         None,
     ]

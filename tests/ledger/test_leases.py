@@ -222,4 +222,4 @@ def test_an_intent_needs_the_lease_that_was_taken(table: Table, opened: Callable
     table.ask("b")
     with pytest.raises(LeaseLost, match="b holds the key now"):
         ledger.intend(a_decision(task_id="t2"))
-    assert [one.decision.task_id for one in ledger.open_intents()] == ["t1"]
+    assert [logged.decision.task_id for logged in ledger.open_intents()] == ["t1"]

@@ -183,7 +183,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def store_and_model_agree(self) -> None:
         """Every decision stands where the model says, and no round has two claims."""
-        logged = {one.decision.id: one for one in self.ledger.decisions()}
+        logged = {entry.decision.id: entry for entry in self.ledger.decisions()}
         assert len(logged) == len(self.state)
         for (where, action), state in self.state.items():
             one = logged[decision_id("comments", *where, action)]
@@ -193,8 +193,8 @@ class Life(RuleBasedStateMachine):
                 b in MAY_FOLLOW[a].split() for a, b in zip(["", *entries], entries, strict=False)
             )
             assert entries[-1] == state
-        assert {one.decision.id for one in self.ledger.open_intents()} == {
-            name for name, one in logged.items() if one.state in ("intent", "unknown")
+        assert {entry.decision.id for entry in self.ledger.open_intents()} == {
+            name for name, entry in logged.items() if entry.state in ("intent", "unknown")
         }
         claims = {where for where, _ in self.state if self.claimed(where)}
         assert all(len(self.claimed(where)) == 1 for where in claims)

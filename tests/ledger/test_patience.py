@@ -54,7 +54,7 @@ def test_a_frozen_session_is_given_up_and_another_one_goes_on(
 
     _soon(ledger.probe)
     ledger.intend(a_decision(task_id="later"))
-    assert {one.decision.task_id for one in ledger.open_intents()} >= {"t1", "later"}
+    assert {logged.decision.task_id for logged in ledger.open_intents()} >= {"t1", "later"}
     assert ledger.verify().whole
 
 

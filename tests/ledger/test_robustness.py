@@ -51,7 +51,7 @@ def test_a_kill_leaves_what_was_committed(
     _killed_at(database_url, point)
 
     ledger = opened(database_url, lock=True)
-    states = [one.state for one in ledger.decisions()]
+    states = [logged.state for logged in ledger.decisions()]
     assert (
         states
         == {
@@ -231,7 +231,7 @@ def test_a_backup_is_a_whole_log_of_its_moment(tmp_path: Path, opened: Callable[
     checkpoint = ledger.checkpoint(CONFIRMED)
 
     copy = opened(f"sqlite:///{tmp_path}/copy.db")
-    assert [one.state for one in copy.decisions()] == [State.INTENT]
+    assert [logged.state for logged in copy.decisions()] == [State.INTENT]
     assert copy.verify().whole
     assert not copy.verify(checkpoint).whole
 

@@ -28,8 +28,8 @@ def test_two_concurrent_answers_write_once(database_url: str, opened: Callable[.
         for question in open_questions(made.app.ledger, made.clock.now()):
             told = at_once(people, question)
 
-            late = next(one for one in told if not one.done)
-            assert sorted(one.done for one in told) == [False, True]
+            late = next(result for result in told if not result.done)
+            assert sorted(result.done for result in told) == [False, True]
             assert late.too_late and "answered" in late.sentence
             effects = [
                 effect

@@ -144,7 +144,10 @@ def test_a_line_that_cannot_be_read_fits_no_row(
         kind=kind,
     )
 
-    assert any(f"the row of {row} " in one and "differs from the chain" in one for one in found)
+    assert any(
+        f"the row of {row} " in sentence and "differs from the chain" in sentence
+        for sentence in found
+    )
 
 
 def test_a_row_out_of_nothing_is_found(attacked: Callable[..., tuple[str, ...]]) -> None:

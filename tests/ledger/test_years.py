@@ -119,5 +119,5 @@ def test_years_leave_while_the_bot_goes_on(
         ledger.finish_erasures()
         assert erased.tasks >= max(1, count // 500)
         assert ledger.verify(checkpoint).problems == ()
-        assert sum(one.erased for one in ledger.iter_decisions()) == erased.tasks
+        assert sum(logged.erased for logged in ledger.iter_decisions()) == erased.tasks
     proven("faults", "P19", "decisions archived beside a bot at work", count)

@@ -59,12 +59,12 @@ def bugs() -> tuple[Bug, ...]:
     """All of the catalogue."""
     return tuple(
         Bug(
-            name=one["name"],
-            promise=one["promise"],
-            caught_by=tuple(one["caught_by"]),
-            changes=tuple(Change(**change) for change in one["change"]),
+            name=bug["name"],
+            promise=bug["promise"],
+            caught_by=tuple(bug["caught_by"]),
+            changes=tuple(Change(**change) for change in bug["change"]),
         )
-        for one in tomllib.loads(CATALOGUE.read_text())["bug"]
+        for bug in tomllib.loads(CATALOGUE.read_text())["bug"]
     )
 
 

@@ -33,9 +33,9 @@ SETTINGS = Settings(
 def able(world: World, platform: str = "tiktok") -> list[str]:
     """The accounts of a platform that can post."""
     return [
-        one.id
-        for one in world.accounts.values()
-        if one.platform == platform and one.owned and one.manager
+        account.id
+        for account in world.accounts.values()
+        if account.platform == platform and account.owned and account.manager
     ]
 
 

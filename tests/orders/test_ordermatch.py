@@ -59,7 +59,7 @@ def in_list(orders: list[OrderNote], *tasks: CommentTask, complete: bool = True)
     """What the list says: the task's id, or the state."""
     recent = RecentTasks(tasks=tasks, complete=complete)
     verdicts = found(orders, recent, (), LATE)
-    return {name: one.task_id or one.state.value for name, one in verdicts.items()}
+    return {name: verdict.task_id or verdict.state.value for name, verdict in verdicts.items()}
 
 
 def test_an_echo_without_the_text_still_finds_its_row() -> None:

@@ -99,7 +99,7 @@ def test_what_certainly_did_not_arrive_is_void_at_once(fault: str) -> None:
         results = shop.run(rows)
     assert outcomes(results) == {"created": 5}
     assert shop.made() == wanted(rows)
-    assert {known.word.attempt for known in _all(shop, rows)} == {2}
+    assert {order.word.attempt for order in _all(shop, rows)} == {2}
 
 
 def test_a_lookup_that_failed_is_tried_again_and_not_for_ever() -> None:
@@ -107,15 +107,15 @@ def test_a_lookup_that_failed_is_tried_again_and_not_for_ever() -> None:
     shop = Shop()
     rows = good_rows(shop.world, 40)
     accounts = sorted({row.order.saved_account_id for row in rows})
-    passing, staying = (shop.world.accounts[one] for one in accounts[:2])
+    passing, staying = (shop.world.accounts[account] for account in accounts[:2])
     passing.lookup_fails = staying.lookup_fails = True
-    shop.world.after(10.0, lambda one: setattr(one, "lookup_fails", False), passing)
+    shop.world.after(10.0, lambda account: setattr(account, "lookup_fails", False), passing)
 
     results = shop.run(rows)
 
-    refused = [one for one in results if one.outcome == "rejected"]
-    assert {one.reason for one in refused} == {"account_lookup_failed"}
-    assert {one.row.order.saved_account_id for one in refused} == {staying.id}
+    refused = [result for result in results if result.outcome == "rejected"]
+    assert {result.reason for result in refused} == {"account_lookup_failed"}
+    assert {result.row.order.saved_account_id for result in refused} == {staying.id}
     assert shop.posts() == 4
     staying.lookup_fails = False
     assert set(outcomes(shop.run(rows))) == {"already", "created"}
@@ -134,7 +134,7 @@ def test_without_credits_it_stops_and_says_which_rows_remain() -> None:
     assert counter.totals.stopped == "the credits ran out"
     assert counter.totals.charged == 230
     assert outcomes(results) == {"created": 230, "not sent": 220}
-    remain = [one.row.number for one in results if one.outcome == "not sent"]
+    remain = [result.row.number for result in results if result.outcome == "not sent"]
     assert remain == [row.number for row in rows[230:]]
     shop.world.credits = 1000
     assert outcomes(shop.run(rows)) == {"already": 230, "created": 220}
@@ -163,7 +163,7 @@ def test_the_api_s_refusals_are_told_row_by_row(alone: bool) -> None:
     batches = [[good], *([row] for row in bad)] if alone else [[good, *bad]]
     results = [result for batch in batches for result in shop.run(batch)]
 
-    found = [(one.row.number, one.outcome, one.reason) for one in results]
+    found = [(result.row.number, result.outcome, result.reason) for result in results]
     assert found == [
         (2, "created", None),
         (3, "rejected", "account_not_found"),
@@ -197,7 +197,7 @@ def test_rows_that_cannot_be_told_apart_are_reported_and_never_sent_again(mode: 
 
     for _ in range(2):
         results = shop.run(rows)
-        assert [one.outcome for one in results] == ["unclear", "unclear", "already"]
+        assert [result.outcome for result in results] == ["unclear", "unclear", "already"]
         assert len(results[0].tasks) == 2
         assert "cannot be told" in (results[0].reason or "")
     assert shop.posts() == 1

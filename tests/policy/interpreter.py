@@ -310,7 +310,7 @@ class Interpreter:
         if isinstance(test, ops.InHours):
             return self.is_open(test.hours, value)
         if isinstance(test, ops.InList):
-            named = next(one for one in self.policy.lists if one.name == test.list)
+            named = next(entries for entries in self.policy.lists if entries.name == test.list)
             today = self.facts.now.astimezone(ZoneInfo(self.policy.timezone)).date()
             return any(
                 fold(entry.id) == fold(value)
@@ -321,11 +321,11 @@ class Interpreter:
 
     def is_open(self, name: str, at: datetime) -> bool:
         """Whether named hours are open, by what the clock on the wall shows."""
-        hours = next(one for one in self.policy.hours if one.name == name)
+        hours = next(table for table in self.policy.hours if table.name == name)
         wall = at.astimezone(ZoneInfo(self.policy.timezone))
         minute = wall.hour * 60 + wall.minute
         return wall.date() not in hours.closed and any(
-            wall.weekday() in one.days and one.start <= minute < one.end for one in hours.open
+            wall.weekday() in span.days and span.start <= minute < span.end for span in hours.open
         )
 
     def moment(self, moment: m.Moment) -> datetime | None:

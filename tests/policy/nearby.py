@@ -64,7 +64,7 @@ def _parts(node: object) -> Iterator[object]:
         yield from _parts(node.when)
     for part in getattr(node, "parts", ()):
         yield from _parts(part)
-    yield from map(_test, filter(lambda one: isinstance(one, m.Compare), (node,)))
+    yield from map(_test, filter(lambda leaf: isinstance(leaf, m.Compare), (node,)))
 
 
 def _test(node: object) -> object:
@@ -82,7 +82,7 @@ def _texts(policy: m.Policy) -> Iterator[str]:
                     yield from (value for value in values if isinstance(value, str))
                 case ops.InList(list=name):
                     yield from (
-                        e.id for one in policy.lists if one.name == name for e in one.entries
+                        e.id for named in policy.lists if named.name == name for e in named.entries
                     )
                 case ops.Matches():
                     yield from ("12", "great")

@@ -76,9 +76,9 @@ def examined(seed: int) -> tuple[Tally, list[str]]:
         decided = plain.judge()["rule"]
         if decided in names and (sent := _sent(policy, plain, names.index(decided))) in never_sent:
             wrong.append(f"{seed}: the text of line {sent.line if sent else 0} is sent")
-    for shown, found, wanted in _shown(world, dead):
+    for shown, example, wanted in _shown(world, dead):
         tally[f"{shown}, shown"] += 1
-        laid = laid_out(world, found)
+        laid = laid_out(world, example)
         if laid is None:
             continue
         tally[f"{shown}, laid out"] += 1
@@ -137,8 +137,8 @@ def _shown(
     """Every task that is shown, and what rules come to on it."""
     for pair in met_in_pairs(world, dead):
         yield "a pair", pair.found, {pair.first: True, pair.later: True}
-    for i, j, found in passed_unknown(world, dead):
-        yield "past a rule", found, {i: True, j: None}
+    for i, j, example in passed_unknown(world, dead):
+        yield "past a rule", example, {i: True, j: None}
     try:
         found = world.example([world.none_of(i for i, _ in deciding(world.policy))])
     except TooHardError:

@@ -128,9 +128,9 @@ def test_the_change_of_the_clocks_is_a_turning_point(
     noon = datetime.combine(day, time(11), here)
     begins = datetime.combine(day, time(0, 1), here)
     (found,) = (
-        one
-        for one in calendar.turning_points(begins.astimezone(UTC) - timedelta(hours=2), noon)
-        if one.astimezone(here).time() != time()
+        point
+        for point in calendar.turning_points(begins.astimezone(UTC) - timedelta(hours=2), noon)
+        if point.astimezone(here).time() != time()
     )
     assert found == changes
     assert found.tzinfo is UTC

@@ -147,7 +147,7 @@ def test_coverage_names_what_no_test_tried() -> None:
     found = measure(judge, run_cases(judge))
     assert (found.rules, found.conditions, found.boundaries) == ((1, 2), (2, 6), (0, 3))
     assert found.percent == 27
-    assert "no test is decided by this rule" in {one.message for one in found.untried}
+    assert "no test is decided by this rule" in {gap.message for gap in found.untried}
 
 
 def test_a_fault_that_no_test_notices_survives() -> None:
@@ -163,7 +163,11 @@ def test_a_fault_that_no_test_notices_survives() -> None:
 
     def alive(judge: Judge) -> set[str]:
         results = run_cases(judge)
-        return {survivor_sentence(one) for one in mutants(judge.policy) if survives(one, results)}
+        return {
+            survivor_sentence(mutant)
+            for mutant in mutants(judge.policy)
+            if survives(mutant, results)
+        }
 
     moved = 'line 7: nothing fails if `last.comments_scraped: between 1 and 98` becomes `between 1 and 99` (rule "looked")'
     assert moved in alive(loose)

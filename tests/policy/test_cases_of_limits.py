@@ -111,7 +111,9 @@ def test_every_mismatch_is_named(over: str, test: str, said: list[str]) -> None:
     """Not the first alone."""
     found = problems(test, over)
     assert len(found) == len(said)
-    assert all(one.startswith(wanted) for one, wanted in zip(found, said, strict=True)), found
+    assert all(sentence.startswith(wanted) for sentence, wanted in zip(found, said, strict=True)), (
+        found
+    )
 
 
 def test_a_limit_that_no_test_fills_is_found_by_its_mutant() -> None:
@@ -124,6 +126,6 @@ def test_a_limit_that_no_test_fills_is_found_by_its_mutant() -> None:
             tests=f"tests:\n  - name: one\n{lines}",
         )
         results = run_cases(judge)
-        assert [one.passed for one in results] == [True]
+        assert [result.passed for result in results] == [True]
         (mutant,) = [m for m in mutants(judge.policy) if m.change == "its limit is dropped"]
         assert survives(mutant, results) is lives

@@ -50,7 +50,7 @@ def test_a_rule_asks_the_clock_in_the_zone_of_its_policy(moment: datetime, rule:
 def test_an_answer_changes_as_hours_open_and_close_and_as_a_day_begins() -> None:
     """Each change at its exact moment, found without asking at any other."""
     judge = judge_of(CLOCK)
-    changes = [(at, made.rule) for at, made in over_time(judge, facts_at(1))]
+    changes = [(at, answer.rule) for at, answer in over_time(judge, facts_at(1))]
     assert changes == [
         (CONFIRMED + timedelta(hours=1), "at the desk"),
         (datetime(2026, 6, 2, 16, tzinfo=UTC), "at night"),

@@ -473,11 +473,11 @@ def test_the_fallback_ends_a_judgement_that_is_undecided_at_its_deadline(
 ) -> None:
     """It keeps nothing of the rule but a note, and what could not tell and what is shadow."""
     judge = judge_of(ENDS, deadline=deadline)
-    for (text, (index, said)), (platform, handle) in product(UNDECIDED.items(), EITHER):
-        ruleless = said == NO_RULE_TEXT
+    for (text, (index, reason)), (platform, handle) in product(UNDECIDED.items(), EITHER):
+        ruleless = reason == NO_RULE_TEXT
         more = "; could not tell: unclear" if handle is None and ruleless else ""
         end = otherwise if platform == "tiktok" else first
-        note = f"undecided at its deadline: {said}{more}"
+        note = f"undecided at its deadline: {reason}{more}"
         wanted = beside(msgspec.structs.replace(end, note=note), platform, handle)
         facts, blind = ends_of(text, END, platform, handle)
 
@@ -512,7 +512,10 @@ def test_from_its_moment_on_the_fallback_has_its_say(deadline: str, moment: time
         facts = build_facts(item, now=now, evidence=Timeline(task_id=item.id, attempts=()))
         triaged, last = judge.triage(facts), judge.fallback(facts)
         rules = [judge.judge(facts).rule, judge.judge(facts, trace=True).rule]
-        return [*rules, *(one.rule if one is not None else None for one in (triaged, last))]
+        return [
+            *rules,
+            *(answer.rule if answer is not None else None for answer in (triaged, last)),
+        ]
 
     assert said(CONFIRMED + moment) == ["deadline"] * 4
     assert said(CONFIRMED + moment - instant) == ["ask", "ask", "ask", None]

@@ -50,7 +50,7 @@ def passes(judge: Judge, test: WrittenTest) -> bool:
         tests=("p.tests.yaml", with_test("", test.lines()).encode()),
     )
     assert parsed.policy is not None, parsed.findings
-    return [one.problems for one in run_cases(compile_policy(parsed.policy))][-1:] == [()]
+    return [result.problems for result in run_cases(compile_policy(parsed.policy))][-1:] == [()]
 
 
 def test_what_the_rule_saw_is_kept_and_nothing_else() -> None:

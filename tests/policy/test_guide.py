@@ -166,7 +166,7 @@ def test_a_message_that_is_shown_is_given(wrong: Block, shown: Block) -> None:
     assert [f"{f.code} {f.message}" for f in serious] == shown.text.splitlines()
 
 
-@pytest.mark.parametrize("block", [one for kind in CONSOLES for one in of_kind(kind)])
+@pytest.mark.parametrize("block", [block for kind in CONSOLES for block in of_kind(kind)])
 def test_a_command_prints_what_is_shown(
     block: Block,
     tmp_path: Path,

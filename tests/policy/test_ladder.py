@@ -172,4 +172,4 @@ def test_what_is_no_ladder_is_refused(lines: str, says: str) -> None:
     parsed = parse_policy(text, path="p.yaml", read=lambda name: b"")
 
     assert parsed.policy is None
-    assert any(says in found.message for found in parsed.findings), parsed.findings
+    assert any(says in finding.message for finding in parsed.findings), parsed.findings

@@ -55,7 +55,7 @@ rules:
 def test_an_unless_is_said_and_explained() -> None:
     """Read aloud as a sentence of its own; where it stopped a rule, its line and its value are named."""
     judge = judge_of(UNLESS)
-    (rule,) = (one for one in read_policy(judge.policy) if one.title == 'Rule "pay"')
+    (rule,) = (passage for passage in read_policy(judge.policy) if passage.title == 'Rule "pay"')
     assert rule.sentences[1] == (
         "But not where the number of comments that the checker read on its last try is 0,"
         " nor where that cannot be told."

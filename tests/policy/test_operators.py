@@ -193,7 +193,7 @@ def test_a_test_names_what_must_be_declared_and_where_its_answer_changes() -> No
 def test_every_operator_is_refused_by_the_types_it_does_not_take(operator: object) -> None:
     """Nothing is compared by accident."""
     for kind in FactType:
-        fact = next((one for one in FACTS.values() if one.type is kind), None)
+        fact = next((row for row in FACTS.values() if row.type is kind), None)
         words = operator.words  # type: ignore[attr-defined]  # an Operator
         if fact is None or kind in operator.takes:  # type: ignore[attr-defined]  # an Operator
             continue

@@ -35,17 +35,19 @@ def test_a_text_that_no_test_is_sent_is_named() -> None:
     judge = judge_of(RULES)
     untried = measure(judge, run_cases(judge)).untried
 
-    texts = [one for one in untried if one.message == "no test is sent this text"]
-    assert [(one.rule, one.line) for one in texts] == [("not there", 13)]
+    texts = [gap for gap in untried if gap.message == "no test is sent this text"]
+    assert [(gap.rule, gap.line) for gap in texts] == [("not there", 13)]
 
 
 def test_a_case_that_nobody_would_miss_survives() -> None:
     """One that a test goes by does not; a moved bound within a case is a mutant as well."""
     judge = judge_of(RULES)
     results = run_cases(judge)
-    left = {survivor_sentence(one) for one in mutants(judge.policy) if survives(one, results)}
+    left = {
+        survivor_sentence(mutant) for mutant in mutants(judge.policy) if survives(mutant, results)
+    }
 
-    dropped = [said for said in left if "this case of the text is dropped" in said]
-    assert [said.split(":")[0] for said in dropped] == ["line 12"]
-    assert any("at least 0.49 USD" in said for said in left)
-    assert not any("at least 0.51 USD" in said for said in left)
+    dropped = [gap for gap in left if "this case of the text is dropped" in gap]
+    assert [gap.split(":")[0] for gap in dropped] == ["line 12"]
+    assert any("at least 0.49 USD" in gap for gap in left)
+    assert not any("at least 0.51 USD" in gap for gap in left)

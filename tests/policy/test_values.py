@@ -80,7 +80,7 @@ def test_a_value_is_read(read: Reader, text: str, value: object) -> None:
     assert found == value
     assert type(found) is type(value)
     moments = [found.begins, found.ends] if isinstance(found, Day) else [found]
-    assert all(one.tzinfo is UTC for one in moments if isinstance(one, datetime))
+    assert all(moment.tzinfo is UTC for moment in moments if isinstance(moment, datetime))
 
 
 FORM_OF_A_LENGTH = "write it as  30s, 90m, 6h, 1h30m  or  2d"

@@ -70,7 +70,7 @@ def report_of(made: House) -> Document:
 
 def section(document: Document, name: str) -> Section:
     """One section."""
-    return next(one for one in document.sections if one.id == name)
+    return next(part for part in document.sections if part.id == name)
 
 
 def row(found: Section) -> dict[str, str]:
@@ -139,4 +139,4 @@ def test_where_nothing_is_known_it_says_so(decided: Sequence[str]) -> None:
         found, *rest = grade_sections(card, ZoneInfo("UTC"))
         assert found.table is not None and found.table.rows and found.picture is None
         assert {cells[8] for cells in found.table.rows} == {"cannot know"}
-        assert [one.id for one in rest] in ([], ["asked"])
+        assert [part.id for part in rest] in ([], ["asked"])

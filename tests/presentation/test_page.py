@@ -79,7 +79,7 @@ def test_a_page_of_500_tasks_stays_small_and_holds_each_of_them(
     made = plan_of(500)
     page = page_of(made)
     assert len(page.encode()) < 2_000_000
-    assert all(one.item.id in page for one in made[0].planned)
+    assert all(planned.item.id in page for planned in made[0].planned)
     assert page.count("<details") >= 500
 
 

@@ -64,7 +64,7 @@ def test_each_decision_opens_to_its_explanation() -> None:
     _, document = a_reviewed_queue()
     log = next(section for section in document.sections if section.id == "log")
     labels = [{line.label for line in entry.lines} for entry in log.entries]
-    assert all("met" in found or "not met" in found or "cannot tell" in found for found in labels)
+    assert all("met" in words or "not met" in words or "cannot tell" in words for words in labels)
     assert "</html>" in as_html(document)
 
 

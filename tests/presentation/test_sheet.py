@@ -18,7 +18,7 @@ def test_every_task_has_its_row(plan_of: Callable[..., Made]) -> None:
     found, _ = plan_of(25)
     rows = list(csv.reader(io.StringIO(as_csv(found))))
     assert tuple(rows[0]) == QUEUE_COLUMNS
-    assert [row[1] for row in rows[1:]] == [one.item.id for one in found.planned]
+    assert [row[1] for row in rows[1:]] == [planned.item.id for planned in found.planned]
     assert all(len(row) == len(QUEUE_COLUMNS) for row in rows)
 
 

@@ -42,7 +42,7 @@ def grades(made: House) -> dict[str, Grade]:
     """The grade of each task's dispute, where it is known."""
     log = made.app.ledger
     card = scorecard(log.decisions(), log.endings(), log.notes(*TOPICS))
-    return {one.claim.task_id: one.grade for one in card.answered}
+    return {graded.claim.task_id: graded.grade for graded in card.answered}
 
 
 def sent_back(tasks: int = 6, **about: Any) -> Any:

@@ -205,7 +205,7 @@ def test_a_row_that_cannot_be_read_is_told_by_its_place() -> None:
     assert "(no. 7, t 7 of the list) cannot be read" in str(seven["sentence"])
     assert "too large" in str(seven["sentence"])
     assert "(no. 9 of the list)" in str(nine["sentence"])
-    assert [one["place"] for one in said(app).named("row cannot be read")] == [7, 9]
+    assert [event["place"] for event in said(app).named("row cannot be read")] == [7, 9]
 
 
 def test_changed_fields_are_said_one_by_one_and_told() -> None:
@@ -234,7 +234,7 @@ def memories_of(
 ) -> list[tuple[str, Background]]:
     """What each is judged with."""
     found = with_memories(app.ledger, app.clock, app.events, app.benches[0], listed, judges)
-    return [(item.id, known) for item, known in found]
+    return [(item.id, background) for item, background in found]
 
 
 def test_a_thing_the_log_has_not_met_has_a_new_memory() -> None:
@@ -308,7 +308,7 @@ def test_the_fleet_is_counted_where_a_policy_asks_for_it() -> None:
     found = memories_of(app, [a, b, c, d, e], always(APPROVE), judge)
 
     counted = Fleet(open_tasks=5, scrape_failed_share_1h=0.5, blind_share_1h=0.0, escalated=2)
-    assert {known.fleet for _, known in found} == {counted}
+    assert {background.fleet for _, background in found} == {counted}
 
 
 RULES = "rules:\n  - {name: r, always: yes, then: escalate}"

@@ -197,7 +197,7 @@ def test_the_intent_is_in_the_log_before_the_write_leaves() -> None:
     known: list[str] = []
 
     def check(decision: Decision) -> None:
-        known.extend(one.state.value for one in app.ledger.open_intents())
+        known.extend(logged.state.value for logged in app.ledger.open_intents())
 
     world.before_write = check
     poll_once(app)
@@ -431,7 +431,7 @@ def test_the_other_action_that_the_log_forgot_is_written_down_as_it_was() -> Non
     app.sent[paid.key] = Sent(paid, paid.id, 0.0)
     sent_back = a_due(a_bot(DISPUTE))
     assert perform(app, app.benches[0], sent_back, facts_at(), None) is None
-    assert [one.decision for one in app.ledger.open_intents()] == [paid]
+    assert [logged.decision for logged in app.ledger.open_intents()] == [paid]
     assert world_of(app).keys == []
 
 

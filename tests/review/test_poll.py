@@ -99,7 +99,7 @@ def test_a_decision_is_logged_when_it_changes_not_at_each_poll() -> None:
         action=Action.WAIT, until=clock.now() + timedelta(hours=1), rule="later"
     )
     poll_once(app)
-    assert [one.decision.action for one in app.ledger.decisions()] == ["escalate", "wait"]
+    assert [logged.decision.action for logged in app.ledger.decisions()] == ["escalate", "wait"]
 
 
 def test_an_action_held_by_its_hours_is_sent_when_they_open() -> None:
@@ -243,8 +243,8 @@ def test_a_new_round_is_judged_as_such() -> None:
     )
     poll_once(app)
 
-    assert [one.decision.round for one in app.ledger.decisions()] == [1, 2]
-    assert [one.decision.action for one in app.ledger.decisions()] == ["dispute", "approve"]
+    assert [logged.decision.round for logged in app.ledger.decisions()] == [1, 2]
+    assert [logged.decision.action for logged in app.ledger.decisions()] == ["dispute", "approve"]
 
 
 def test_a_refused_key_ends_the_pass() -> None:
@@ -457,10 +457,10 @@ def test_what_is_listed_in_a_status_nobody_documented_is_asked_about_and_never_p
     poll_once(app)
 
     assert [decision.task_id for decision in world.sent] == [second.id]
-    kinds = [one["kind"] for one in app.events.named("alarm")]  # type: ignore[attr-defined]
+    kinds = [alarm["kind"] for alarm in app.events.named("alarm")]  # type: ignore[attr-defined]
     assert kinds.count("schema-drift") == 1
     assert kinds.count("question") == 1
-    (undecided,) = (one for one in app.events.named("alarm") if one["kind"] == "undecided")  # type: ignore[attr-defined]
+    (undecided,) = (alarm for alarm in app.events.named("alarm") if alarm["kind"] == "undecided")  # type: ignore[attr-defined]
     assert "its status is 'frozen_by_vendor'" in str(undecided["sentence"])
 
 
@@ -480,8 +480,8 @@ def test_what_evidence_drifted_is_told_by_the_end_of_the_pass_that_read_it() -> 
     poll_once(app)
 
     said = app.events
-    assert [one["what"] for one in said.named("schema drift")] == [what]  # type: ignore[attr-defined]
-    assert [one["what"] for one in said.named("new value")] == [  # type: ignore[attr-defined]
+    assert [event["what"] for event in said.named("schema drift")] == [what]  # type: ignore[attr-defined]
+    assert [event["what"] for event in said.named("new value")] == [  # type: ignore[attr-defined]
         "attempt.outcome_kind: 'sensor_lost'"
     ]
     assert [note.value["open"] for note in app.ledger.notes("breaker")] == [True]

@@ -55,14 +55,14 @@ def facts(evidence: bool, **past: Any) -> Facts:
 def test_what_can_be_written_and_what_is_missing_for_the_rest() -> None:
     """A text that lacks its facts is named with them: it is there, they are not."""
     found = texts_of(JUDGE, facts(evidence=False))
-    assert [one.name for one in found.written] == ["late", "wrong_account"]
+    assert [text.name for text in found.written] == ["late", "wrong_account"]
     assert found.unwritten == {
         "not_found": "the facts are missing, not the text: last.comments_scraped is unknown",
         "in its own words": "the facts are missing, not the text: last.comments_scraped,"
         " last.match_score are unknown",
     }
     with_all = texts_of(JUDGE, facts(evidence=True))
-    assert [one.name for one in with_all.written] == [
+    assert [text.name for text in with_all.written] == [
         "not_found",
         "late",
         "wrong_account",

@@ -601,7 +601,7 @@ def test_what_a_reading_does_not_show_waiting_stays_as_it_is(error: ApiError | N
         app.clock.sleep(minutes * 60.0)
         summary = poll_once(app)
         assert summary.outcomes == {"acted on before": 1}
-        assert [one.outcome for one in summary.undecided] == ["overtaken"]
+        assert [seen.outcome for seen in summary.undecided] == ["overtaken"]
     assert world.calls.count("look") == 2
     assert world.keys == []
 
@@ -656,7 +656,10 @@ def test_the_writes_of_the_other_kind_do_not_hide_ours() -> None:
     other = replace(ours, id="0" * 32, review="accounts", task_id="bnd_1")
     app.ledger.intend(other)
     app.ledger.intend(ours)
-    assert [one.decision.review for one in app.ledger.open_intents()] == ["accounts", "comments"]
+    assert [logged.decision.review for logged in app.ledger.open_intents()] == [
+        "accounts",
+        "comments",
+    ]
     world_of(app).change(TASK, status="finalized", finalized_at=START)
     assert resume(app, app.benches[0], {}) == 0
-    assert [one.decision.review for one in app.ledger.open_intents()] == ["accounts"]
+    assert [logged.decision.review for logged in app.ledger.open_intents()] == ["accounts"]

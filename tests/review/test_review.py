@@ -56,7 +56,7 @@ def test_what_is_listed_and_cannot_be_read_is_left_alone_a_while(gone: ApiError)
     first, second = poll_once(app), poll_once(app)
 
     assert first.outcomes == {"postponed": 1}
-    assert [one.task_id for one in first.undecided] == [TASK]
+    assert [seen.task_id for seen in first.undecided] == [TASK]
     assert second.outcomes == {"postponed": 1}
     assert world.calls.count("evidence") == 1
     assert world.sent == []
@@ -79,7 +79,7 @@ def test_pauses_double_up_to_the_longest_and_the_eighth_try_is_a_dead_letter() -
 
     assert pauses == [min(FIRST_PAUSE * 2**n, LONGEST_PAUSE) for n in range(DEAD_LETTER)]
     assert len(app.events.named("review keeps failing")) == 1
-    assert [one["kind"] for one in app.events.named("alarm")] == ["dead-letter"]
+    assert [alarm["kind"] for alarm in app.events.named("alarm")] == ["dead-letter"]
     poll_once(app)
     assert outcomes(app) == {TASK: "performed"}
     assert TASK not in bench.troubles
@@ -221,7 +221,7 @@ def test_a_question_is_asked_also_where_the_evidence_cannot_be_had(error: ApiErr
     assert summary.outcomes == {"held": 1}
     (logged,) = app.ledger.decisions()
     assert (logged.decision.action, logged.decision.evidence_hash) == (Action.ESCALATE, None)
-    assert [one["task_id"] for one in said(app).named("asked without evidence")] == [TASK]
+    assert [event["task_id"] for event in said(app).named("asked without evidence")] == [TASK]
 
 
 def test_a_key_that_is_refused_while_a_question_is_prepared_is_raised() -> None:

@@ -221,7 +221,7 @@ def test_a_failed_review_is_said_with_its_request() -> None:
         assert app.contact.failed_reads == tries
         clock.forward(seconds=LONGEST_PAUSE)
 
-    told = [one for one in said(app).levels if one[0] != "alarm"]
+    told = [event for event in said(app).levels if event[0] != "alarm"]
     failed_often = [("review failed", "warning")] * (DEAD_LETTER - 1)
     assert told == [*failed_often, ("review keeps failing", "error"), ("review failed", "error")]
     assert said(app).named("review failed")[0] == {

@@ -86,7 +86,7 @@ def test_what_was_scraped_until_then_is_not_of_this_round() -> None:
         an_attempt(attempt_n=n, scraped_at=hours(at)) for n, at in enumerate((-3, 1, 6, 19), 1)
     )
     numbers = [
-        [one.attempt_n for one in attempts_of_round(attempts, history)]
+        [attempt.attempt_n for attempt in attempts_of_round(attempts, history)]
         for history in (
             History(),
             History(rounds_before=1, round_before_until=hours(1)),
@@ -173,7 +173,7 @@ def test_what_somebody_else_sent_back_is_not_paid_on_the_evidence_of_before(noti
     world.change(TASK, updated_at=SECOND + timedelta(hours=3))
     clock.forward(hours=7)
     poll_once(app)
-    assert [(one.round, one.action) for one in world.sent] == [(2, Action.APPROVE)]
+    assert [(decision.round, decision.action) for decision in world.sent] == [(2, Action.APPROVE)]
 
 
 def test_a_round_ended_by_somebody_else_is_known_by_its_ending() -> None:

@@ -106,12 +106,12 @@ def test_what_was_given_up_stays_a_dead_letter_that_is_told_of_once() -> None:
         poll_once(app)
         clock.forward(minutes=1)
 
-    told = [one["kind"] for one in app.events.named("alarm")]  # type: ignore[attr-defined]
+    told = [alarm["kind"] for alarm in app.events.named("alarm")]  # type: ignore[attr-defined]
     assert (told.count("dead-letter"), told.count("question")) == (1, 1)
     assert world.calls.count("evidence") - before <= 2 * 4 + 1
 
     world.trouble.clear()
     clock.forward(minutes=15)
     poll_once(app)
-    assert [one.action for one in world.sent] == ["approve"]
+    assert [decision.action for decision in world.sent] == ["approve"]
     assert app.benches[0].troubles == {}

@@ -81,21 +81,25 @@ def test_a_challenger_answers_every_decided_round_and_sends_nothing() -> None:
     challenger = policy_of(CHALLENGER)
     shadow.start(app.ledger, challenger, who="Ana", now=app.clock.now())
     summary = poll_once(app)
-    (said,) = [one for one in shadow.comparisons(app.ledger) if one.who == "challenger"]
+    (said,) = [
+        comparison
+        for comparison in shadow.comparisons(app.ledger)
+        if comparison.who == "challenger"
+    ]
     assert said.impact.total == summary.reviewed == 30
     assert {live for live, _ in said.impact.flips()} == {"escalate"}
     assert said.impact.new_total("approve").count > 0
     assert summary.writes == 0 and not world.effects
-    assert all(one.decision.policy == "live" for one in app.ledger.decisions())
+    assert all(logged.decision.policy == "live" for logged in app.ledger.decisions())
 
 
 def test_a_shadow_rule_of_the_live_policy_is_noted_too() -> None:
     """`shadow: yes` evaluates and records, and never decides."""
     app, _ = a_bot(SHADOW_FIRST)
     poll_once(app)
-    voices = {one.who: one for one in shadow.comparisons(app.ledger)}
+    voices = {comparison.who: comparison for comparison in shadow.comparisons(app.ledger)}
     assert voices["rule other"].impact.new_total("leave").count == 30
-    assert {one.decision.rule for one in app.ledger.decisions()} == {"everybody is asked"}
+    assert {logged.decision.rule for logged in app.ledger.decisions()} == {"everybody is asked"}
 
 
 def test_a_stopped_challenger_says_no_more_and_its_words_stay() -> None:
@@ -107,7 +111,7 @@ def test_a_stopped_challenger_says_no_more_and_its_words_stay() -> None:
     assert shadow.challengers(app.ledger) == ()
     poll_once(app)
     assert app.benches[0].shadows == ()
-    assert sum(one.impact.total for one in shadow.comparisons(app.ledger)) == 30
+    assert sum(comparison.impact.total for comparison in shadow.comparisons(app.ledger)) == 30
 
 
 def test_a_challenger_that_never_ran_cannot_be_stopped() -> None:

@@ -57,7 +57,7 @@ def test_each_stretch_ends_in_time_and_the_next_goes_on(world: World, clock: Han
         said.append(polling(app))
         assert clock.monotonic() - began <= 60.0 + EACH
 
-    assert [(one.waiting, one.reviewed, one.left) for one in said] == [
+    assert [(summary.waiting, summary.reviewed, summary.left) for summary in said] == [
         (20, 6, 14),
         (20, 12, 8),
         (20, 18, 2),
@@ -66,7 +66,7 @@ def test_each_stretch_ends_in_time_and_the_next_goes_on(world: World, clock: Han
     assert len(said[0].undecided) == 14, "what has not had its turn is not decided"
     assert said[-1].outcomes == {"performed": 20}
     assert world.calls.count("waiting") == 1
-    assert [one.task_id for one in world.sent] == sorted(world.tasks)
+    assert [decision.task_id for decision in world.sent] == sorted(world.tasks)
 
 
 def test_a_pass_of_nothing_is_over_at_once() -> None:
@@ -88,7 +88,7 @@ def test_policies_that_change_end_the_pass(world: World, clock: HandClock) -> No
     assert world.calls.count("waiting") == 2
     assert summary.waiting == 14, "a new pass"
     assert world.sent[6].task_id == "task-00"
-    assert {one.action for one in world.sent[6:]} == {"dispute"}
+    assert {decision.action for decision in world.sent[6:]} == {"dispute"}
 
 
 def test_after_a_failure_a_new_pass_begins(world: World, clock: HandClock) -> None:

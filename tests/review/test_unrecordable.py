@@ -39,12 +39,12 @@ def test_the_others_are_decided_and_people_hear_of_the_one(
         decided.append(summary.waiting)
         app.clock.forward(minutes=15)  # type: ignore[attr-defined]
 
-    assert {one.decision.task_id for one in app.ledger.decisions()} == {"t0", "t1", "t2"}
-    assert bad.id not in {one.task_id for one in world.sent}
+    assert {logged.decision.task_id for logged in app.ledger.decisions()} == {"t0", "t1", "t2"}
+    assert bad.id not in {decision.task_id for decision in world.sent}
     assert app.benches[0].troubles[bad.id].tries >= DEAD_LETTER
     alarms = app.events.named("alarm")  # type: ignore[attr-defined]
-    assert [one["kind"] for one in alarms].count("dead-letter") == 1
-    assert not any("damaged" in str(one) or "cannot be used" in str(one) for one in alarms)
+    assert [alarm["kind"] for alarm in alarms].count("dead-letter") == 1
+    assert not any("damaged" in str(alarm) or "cannot be used" in str(alarm) for alarm in alarms)
     assert app.ledger.verify().whole
 
 

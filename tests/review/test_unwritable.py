@@ -112,7 +112,7 @@ def test_nothing_is_sent_and_it_recovers_by_itself(tmp_path: Path, trouble: Trou
     pulse.passed(poll_once(app))
 
     assert open_claims > 0
-    assert len(world.sent) == len({one.task_id for one in world.sent}) == 30
+    assert len(world.sent) == len({decision.task_id for decision in world.sent}) == 30
     assert pulse.unready() is None
     assert ledger.verify().whole
     ledger.close()

@@ -161,12 +161,12 @@ def test_a_refused_key_parks_the_bot_until_it_is_taken_again(error: ApiError, ev
     gaps = {after - before for before, after in itertools.pairwise(door.knocks)}
     assert gaps == {120.0}
     assert len(door.knocks) == 105
-    alarms = [one for one in said(app).named("alarm") if one["kind"] == "key-refused"]
-    told = [one["facts"]["seconds"] for one in alarms if not one["mended"]]  # type: ignore[index]
+    alarms = [alarm for alarm in said(app).named("alarm") if alarm["kind"] == "key-refused"]
+    told = [alarm["facts"]["seconds"] for alarm in alarms if not alarm["mended"]]  # type: ignore[index]
     assert told == [0, 3600, 7200, 10800]
     assert "for 60 minutes" in str(alarms[1]["sentence"])
-    assert [one["mended"] for one in alarms] == [False] * 4 + [True]
-    assert not [one for one in said(app).named("alarm") if one["kind"] == "api-away"]
+    assert [alarm["mended"] for alarm in alarms] == [False] * 4 + [True]
+    assert not [alarm for alarm in said(app).named("alarm") if alarm["kind"] == "api-away"]
 
 
 def test_a_page_in_front_of_the_list_is_an_outage() -> None:
@@ -174,7 +174,7 @@ def test_a_page_in_front_of_the_list_is_an_outage() -> None:
     app, world, door, code = a_refused_daemon(Intercepted("a page", status=401), hours=1.0)
 
     assert (code, len(world.sent), door.knocks) == (0, 1, [])
-    kinds = {one["kind"] for one in said(app).named("alarm")}
+    kinds = {alarm["kind"] for alarm in said(app).named("alarm")}
     assert kinds == {"api-away"}
 
 
@@ -195,8 +195,8 @@ def test_a_key_refused_within_a_pass_parks_the_bot_as_well() -> None:
 
     Daemon(app, every=60.0, stop=stop, refresh=lambda _: None, wake=Wake(clock)).run()
 
-    told = [one["facts"] for one in said(app).named("alarm") if one["kind"] == "undecided"]
-    assert [one["hours_left"] for one in told] == [24, 6, 1]  # type: ignore[index]
+    told = [alarm["facts"] for alarm in said(app).named("alarm") if alarm["kind"] == "undecided"]
+    assert [facts["hours_left"] for facts in told] == [24, 6, 1]  # type: ignore[index]
     assert world.calls.count("waiting") == 1
 
 

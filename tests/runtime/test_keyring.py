@@ -56,8 +56,8 @@ class Heard:
             said = self.events.setdefault(key, [])
 
             def found() -> int:
-                for number, (name, told) in enumerate(said):
-                    if name == event and about.items() <= told.items():
+                for number, (name, facts) in enumerate(said):
+                    if name == event and about.items() <= facts.items():
                         return number + 1
                 return 0
 
@@ -71,7 +71,7 @@ class Heard:
         """Wait for an event of any key."""
         with self._news:
             assert self._news.wait_for(
-                lambda: any(name == event for said in self.events.values() for name, _ in said),
+                lambda: any(name == event for events in self.events.values() for name, _ in events),
                 PATIENCE,
             )
 
@@ -112,8 +112,8 @@ class House:
     def loops(self, *settings: Settings) -> list[KeyLoop]:
         """A loop for each key."""
         return [
-            KeyLoop(one, self.keyring, events=self.heard, book=lambda s: self.book(s))
-            for one in settings
+            KeyLoop(key, self.keyring, events=self.heard, book=lambda s: self.book(s))
+            for key in settings
         ]
 
     @contextmanager

@@ -133,4 +133,4 @@ def test_the_file_for_all_keys_and_that_of_one_add_up(
         if text is not None:
             file.write_text(text)
 
-    assert {one.word for one in pauses_on((), PauseFiles(files).read(), CONFIRMED)} == words
+    assert {pause.word for pause in pauses_on((), PauseFiles(files).read(), CONFIRMED)} == words

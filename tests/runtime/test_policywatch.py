@@ -273,7 +273,7 @@ def test_a_refusal_names_every_mistake_in_the_log_and_the_first_in_its_sentence(
     watched.file.write_text(GOOD.replace("approve", "pay").replace("escalate", "wait"))
     watched.watch.refresh()
 
-    ((_, refused),) = [one for one in watched.said if one[0] == "policy not reloaded"]
+    ((_, refused),) = [event for event in watched.said if event[0] == "policy not reloaded"]
     first, second = refused["findings"]
     assert first.startswith(f"{path}:8:11: ")
     assert second.startswith(f"{path}:9:")

@@ -41,12 +41,15 @@ def sent_to(server: Any) -> list[dict[str, Any]]:
     for got in server.got:
         request = ExportTraceServiceRequest.FromString(got.body)
         for resource in request.resource_spans:
-            about = {one.key: one.value.string_value for one in resource.resource.attributes}
+            about = {
+                attribute.key: attribute.value.string_value
+                for attribute in resource.resource.attributes
+            }
             for scope in resource.scope_spans:
                 for span in scope.spans:
                     values = {
-                        one.key: getattr(one.value, one.value.WhichOneof("value"))
-                        for one in span.attributes
+                        attribute.key: getattr(attribute.value, attribute.value.WhichOneof("value"))
+                        for attribute in span.attributes
                     }
                     found.append(
                         {

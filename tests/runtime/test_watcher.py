@@ -46,7 +46,12 @@ class Post:
 
     def alarms(self, kind: AlarmKind) -> list[Alarm]:
         """All of a kind that went out."""
-        return [one for letter in self.letters for one in letter.message.alarms if one.kind is kind]
+        return [
+            alarm
+            for letter in self.letters
+            for alarm in letter.message.alarms
+            if alarm.kind is kind
+        ]
 
     def ping(self) -> None:
         """Nobody counts."""
@@ -165,7 +170,7 @@ def test_it_is_told_again_each_hour_and_that_it_is_over() -> None:
     scene.watcher.look()
 
     told = scene.post.alarms(AlarmKind.HANGS)
-    assert [one.mended for one in told] == [False, False, False, True]
+    assert [alarm.mended for alarm in told] == [False, False, False, True]
     assert "9000 s" in told[-1].sentence
 
 
@@ -176,8 +181,8 @@ def test_each_deadline_is_spoken_of_as_it_comes_nearer() -> None:
     scene.hang(7.5 * 3600)
 
     told = [
-        (one.facts["task_id"], one.facts["hours_left"])
-        for one in scene.post.alarms(AlarmKind.UNDECIDED)
+        (alarm.facts["task_id"], alarm.facts["hours_left"])
+        for alarm in scene.post.alarms(AlarmKind.UNDECIDED)
     ]
     assert told == [("task-0", 6), ("task-2", 24), ("task-0", 1)]
     assert all(name != "task-1" for name, _ in told), "the loop itself had told of that one"

@@ -43,7 +43,7 @@ def test_a_limit_is_raised_by_two_different_people_only(after: int | None) -> No
     old, new = runs(room), capped(PAY, after)
     adopt(room.app, [new])
     assert runs(room) == old
-    assert any("two people" in one and "approvals" in one for one in room.alarms("probation"))
+    assert any("two people" in alarm and "approvals" in alarm for alarm in room.alarms("probation"))
 
     assert rollout.accept(room.ledger, new.policy.revision, who="ana", now=START) == 1
     poll_once(room.app)

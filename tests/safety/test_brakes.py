@@ -172,7 +172,7 @@ def test_a_log_that_cannot_be_read_is_told_and_brakes_nothing_by_itself(
     brakes.check()
 
     assert brakes() is None
-    assert [one["sentence"] for one in app.events.named("alarm")] == ["the disk is away"]  # type: ignore[attr-defined]
+    assert [alarm["sentence"] for alarm in app.events.named("alarm")] == ["the disk is away"]  # type: ignore[attr-defined]
 
 
 # To the letter -------------------------------------------------------------------------------
@@ -183,8 +183,8 @@ def alarms(app: BotContext) -> list[tuple[object, ...]]:
     heard = said(app)
     levels = [level for event, level in heard.levels if event == "alarm"]
     return [
-        (one["kind"], one["subject"], level, one["sentence"], one["mended"])
-        for one, level in zip(heard.named("alarm"), levels, strict=True)
+        (alarm["kind"], alarm["subject"], level, alarm["sentence"], alarm["mended"])
+        for alarm, level in zip(heard.named("alarm"), levels, strict=True)
     ]
 
 
@@ -295,7 +295,7 @@ def test_a_log_that_forgot_our_write_sends_nothing_until_a_person_accepts(
         assert "the log went back: line" in str(brakes())
         poll_once(app)
     assert world.calls.count("perform") == asked == 1
-    assert ("ledger", "restored", "error") in [one[:3] for one in alarms(app)]
+    assert ("ledger", "restored", "error") in [alarm[:3] for alarm in alarms(app)]
 
     with open_ledger_of(url) as desk:
         accept(desk, book, why="failed over", who="ann", at=START)
@@ -336,7 +336,7 @@ def test_what_vanished_from_amidst_the_log_is_not_sent_again(
     (again,) = ledger.open_intents()
     assert (again.decision, again.state) == (lost.decision, State.UNKNOWN)
     assert again.note == "sent before, and forgotten by the log"
-    assert ("ledger", "restored", "error") in [one[:3] for one in alarms(app)]
+    assert ("ledger", "restored", "error") in [alarm[:3] for alarm in alarms(app)]
 
     with open_ledger_of(url) as desk:
         accept(desk, book, why="looked at it", who="ann", at=START)

@@ -87,7 +87,7 @@ def test_each_guard_is_asked_in_its_order() -> None:
     ):
         found.append(halted(room))
         mend()
-    assert [(one.by, one.subject) if one else None for one in found] == [
+    assert [(hold.by, hold.subject) if hold else None for hold in found] == [
         ("brake", ""),
         ("pause", "all"),
         ("breaker", "guarded"),
@@ -606,4 +606,4 @@ def test_the_end_of_a_pass_ends_a_probation_that_is_over() -> None:
     assert room.app.guard.trials == {}
     (about,) = said(room.app).named("probation is over")
     assert about == {"policy": "guarded", "revision": "abcdef01"}
-    assert any("held back by" in str(one["sentence"]) for one in room.said("alarm"))
+    assert any("held back by" in str(alarm["sentence"]) for alarm in room.said("alarm"))

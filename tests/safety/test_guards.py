@@ -97,7 +97,7 @@ class Room:
 
     def sent(self, action: Action | None = None) -> int:
         """How many writes arrived."""
-        return sum(action in (None, one.action) for one in self.world.sent)
+        return sum(action in (None, decision.action) for decision in self.world.sent)
 
 
 def a_room(
@@ -135,11 +135,11 @@ def test_a_cap_lets_so_many_through_and_no_more(
 
     assert room.sent() == left
     assert summary.outcomes == {"performed": left, "held": 8 - left}
-    held = [one.decision for one in room.ledger.decisions() if one.state == "held"]
+    held = [logged.decision for logged in room.ledger.decisions() if logged.state == "held"]
     cap = rails.split(":")[0]
-    assert all(one.held_by is not None and cap in one.held_by for one in held)
-    assert {one.action is Action.ESCALATE for one in held} == {over == "escalate"}
-    assert {one.rule for one in held} == {"pay" if rules is PAY else "back"}
+    assert all(decision.held_by is not None and cap in decision.held_by for decision in held)
+    assert {decision.action is Action.ESCALATE for decision in held} == {over == "escalate"}
+    assert {decision.rule for decision in held} == {"pay" if rules is PAY else "back"}
     assert len(summary.undecided) == 8 - left
 
 
@@ -196,11 +196,11 @@ def test_a_cap_keeps_room_for_what_expires_first() -> None:
 
     poll_once(room.app)
     assert room.sent() == 0, "both places are kept"
-    assert any("approvals: at most 2 per day" in one for one in room.alarms("cap"))
+    assert any("approvals: at most 2 per day" in alarm for alarm in room.alarms("cap"))
 
     room.clock.forward(hours=5, minutes=5)
     poll_once(room.app)
-    assert {one.task_id for one in room.world.sent} == {"task-000", "task-001"}
+    assert {decision.task_id for decision in room.world.sent} == {"task-000", "task-001"}
 
 
 def test_a_dispute_held_past_decide_by_takes_the_room_of_its_fallback() -> None:
@@ -215,7 +215,7 @@ def test_a_dispute_held_past_decide_by_takes_the_room_of_its_fallback() -> None:
 
     poll_once(room.app)
 
-    assert [(one.task_id, one.action) for one in room.world.sent] == [
+    assert [(decision.task_id, decision.action) for decision in room.world.sent] == [
         ("task-000", Action.DISPUTE),
         ("task-001", Action.APPROVE),
     ]
@@ -231,7 +231,7 @@ def test_a_full_cap_names_who_would_be_paid_by_silence() -> None:
 
     poll_once(room.app)
 
-    (told,) = [one for one in room.said("alarm") if one["kind"] == "cap"]
+    (told,) = [alarm for alarm in room.said("alarm") if alarm["kind"] == "cap"]
     facts = told["facts"]
     assert isinstance(facts, dict)
     assert facts["would_be_paid_by_silence"] == ["task-001", "task-002"]
@@ -258,7 +258,7 @@ def test_money_of_an_unknown_amount_asks_a_person() -> None:
     poll_once(room.app)
 
     assert room.sent() == 0
-    assert {one.decision.action for one in room.ledger.decisions()} == {Action.ESCALATE}
+    assert {logged.decision.action for logged in room.ledger.decisions()} == {Action.ESCALATE}
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_a_pause_by_the_policy_holds_while_it_is_true(condition: str, sent: int)
     poll_once(room.app)
 
     assert room.sent() == sent
-    assert {one.decision.action for one in room.ledger.decisions()} == {Action.APPROVE}
+    assert {logged.decision.action for logged in room.ledger.decisions()} == {Action.APPROVE}
 
 
 def test_a_pause_that_cannot_be_told_pauses_nothing() -> None:
@@ -310,7 +310,7 @@ def test_a_pause_stops_what_it_names(word: str, rules: str, sent: int) -> None:
     assert room.sent() == sent
     if sent == 0:
         assert all(
-            "paused by ana" in (one.decision.held_by or "") for one in room.ledger.decisions()
+            "paused by ana" in (logged.decision.held_by or "") for logged in room.ledger.decisions()
         )
         assert any("3 tasks (0.72 USD) will be paid by silence" in s for s in room.alarms("paused"))
 
@@ -384,7 +384,7 @@ def test_after_a_pause_at_any_point_at_most_one_write_leaves(point: str) -> None
 
     if before:
         assert room.sent() <= before[0] + 1
-        assert {one.state for one in room.ledger.decisions()} <= {"performed", "held", "void"}
+        assert {logged.state for logged in room.ledger.decisions()} <= {"performed", "held", "void"}
 
 
 def test_a_person_gets_past_a_breaker_and_not_past_a_pause() -> None:
@@ -393,8 +393,8 @@ def test_a_person_gets_past_a_breaker_and_not_past_a_pause() -> None:
     poll_once(room.app)
     breaker.open_breaker(room.app.guard_post, "guarded", "test", "a test")
     first, second = (
-        replace(one.decision, action=Action.APPROVE, decided_by="ben", id=f"b{n}" * 8)
-        for n, one in enumerate(room.ledger.decisions())
+        replace(logged.decision, action=Action.APPROVE, decided_by="ben", id=f"b{n}" * 8)
+        for n, logged in enumerate(room.ledger.decisions())
     )
 
     assert perform(room.app, room.bench, first, facts_at(), None) == "performed"
@@ -698,7 +698,9 @@ def test_one_odd_task_among_many_stops_no_policy(waiting: int, drifting: int, op
     assert room.sent() == (0 if opens else waiting - drifting)
     assert len(room.alarms("schema-drift")) == 1
     if not opens:
-        asked = {one.decision.task_id for one in room.ledger.decisions() if one.state == "held"}
+        asked = {
+            logged.decision.task_id for logged in room.ledger.decisions() if logged.state == "held"
+        }
         assert asked == set(odd)
 
 
@@ -727,7 +729,7 @@ def test_one_odd_task_that_stays_behind_stops_nothing() -> None:
         poll_once(room.app)
 
     assert not room.breaker()
-    assert {one.task_id for one in room.world.sent} >= {"task-051"}
+    assert {decision.task_id for decision in room.world.sent} >= {"task-051"}
 
 
 def test_a_drift_that_a_person_has_seen_opens_it_no_more() -> None:
@@ -828,7 +830,7 @@ def test_changed_rules_send_25_an_hour_until_25_are_through() -> None:
     room.clock.forward(minutes=59)
     poll_once(room.app)
     assert room.sent() - before == 25
-    assert any("probation" in (one.decision.held_by or "") for one in room.ledger.decisions())
+    assert any("probation" in (logged.decision.held_by or "") for logged in room.ledger.decisions())
 
     room.clock.forward(minutes=2)
     poll_once(room.app)

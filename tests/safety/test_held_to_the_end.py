@@ -46,7 +46,7 @@ def at_decide_by(room: Room) -> None:
 
 def replays(room: Room) -> bool:
     """Whether every decision of the log comes out again."""
-    return all(one.agrees for one in replay(room.ledger.decisions(), Revisions(room.ledger)))
+    return all(answer.agrees for answer in replay(room.ledger.decisions(), Revisions(room.ledger)))
 
 
 @pytest.mark.parametrize("over", ["escalate", "hold"])
@@ -76,11 +76,11 @@ def test_a_fallback_that_counts_finds_its_own_caps() -> None:
     room.clock.forward(hours=9, minutes=3)
     summary = poll_once(room.app)
 
-    assert [one.action for one in room.world.sent] == [Action.DISPUTE, Action.APPROVE]
-    held = next(one.decision for one in room.ledger.decisions(task_id="task-002")[::-1])
+    assert [decision.action for decision in room.world.sent] == [Action.DISPUTE, Action.APPROVE]
+    held = next(logged.decision for logged in room.ledger.decisions(task_id="task-002")[::-1])
     assert (held.action, held.wanted) == (Action.ESCALATE, Action.APPROVE)
     assert "approvals: at most 1 per day" in (held.held_by or "")
-    assert [one.task_id for one in summary.undecided] == ["task-002"]
+    assert [seen.task_id for seen in summary.undecided] == ["task-002"]
     assert replays(room)
 
 
@@ -92,7 +92,7 @@ def test_a_fallback_held_by_its_own_cap_is_replayed_as_the_fallback() -> None:
     room.clock.forward(hours=9, minutes=3)
     poll_once(room.app)
 
-    held = next(one.decision for one in room.ledger.decisions(task_id="task-002")[::-1])
+    held = next(logged.decision for logged in room.ledger.decisions(task_id="task-002")[::-1])
     assert (held.rule, held.action, held.wanted) == (DEADLINE, Action.APPROVE, Action.DISPUTE)
     assert "approvals: at most 1 per day" in (held.held_by or "")
     assert replays(room)
@@ -117,7 +117,7 @@ def test_where_nothing_was_seen_the_question_stays() -> None:
     room.world.comments_scraped = 0
     at_decide_by(room)
 
-    (asked,) = [one for one in room.ledger.decisions() if one.state == "held"]
+    (asked,) = [logged for logged in room.ledger.decisions() if logged.state == "held"]
     assert room.sent() == 1
     assert (asked.decision.action, asked.decision.wanted) == (Action.ESCALATE, Action.DISPUTE)
     assert "disputes: at most 1 per day" in (asked.decision.held_by or "")
@@ -145,7 +145,7 @@ def test_what_the_policys_own_pause_holds_gets_the_fallback_too() -> None:
 
     at_decide_by(room)
 
-    assert [one.action for one in room.world.sent] == [Action.APPROVE]
+    assert [decision.action for decision in room.world.sent] == [Action.APPROVE]
     assert replays(room)
 
 

@@ -58,12 +58,14 @@ def test_a_rule_climbs_by_decisions_that_agree_and_every_step_is_logged_and_told
 
     assert by_rule == {"rest", "pay"}
     assert standing(room).step == LIVE
-    assert [one.step for one in ladder.story(room.ledger, "guarded", "pay")] == [0.0, 0.25, 1.0]
-    assert [one.split(":")[0] for one in room.alarms("stage")] == [
+    assert [step.step for step in ladder.story(room.ledger, "guarded", "pay")] == [0.0, 0.25, 1.0]
+    assert [alarm.split(":")[0] for alarm in room.alarms("stage")] == [
         "Rule 'pay' of guarded goes up from shadow to 25%",
         "Rule 'pay' of guarded goes up from 25% to live",
     ]
-    assert all(one.agrees for one in replay(room.ledger.decisions(), Revisions(room.ledger)))
+    assert all(
+        replayed.agrees for replayed in replay(room.ledger.decisions(), Revisions(room.ledger))
+    )
 
 
 def test_silence_and_other_answers_take_no_rule_up() -> None:
@@ -149,7 +151,11 @@ def test_a_person_holds_a_rule_and_puts_it_on_a_step() -> None:
     poll_once(room.app)
 
     assert room.ledger.decisions()[-1].decision.rule == "pay"
-    assert [one.who for one in ladder.story(room.ledger, "guarded", "pay")] == [None, "ana", "ben"]
+    assert [step.who for step in ladder.story(room.ledger, "guarded", "pay")] == [
+        None,
+        "ana",
+        "ben",
+    ]
 
 
 def test_a_changed_beginning_is_the_author_s_own_word() -> None:
@@ -207,7 +213,7 @@ def test_what_a_person_answers_agrees_or_speaks_against() -> None:
         answer(room.app, chosen, reply)
     policy = room.bench.judges[0].policy
     found = ladder.standings(room.ledger, policy)
-    since = {name: replace(one, since=START - timedelta(days=1)) for name, one in found.items()}
+    since = {name: replace(step, since=START - timedelta(days=1)) for name, step in found.items()}
 
     assert shown_ladder.shown(room.ledger, policy, since, room.clock.now()) == {
         "pay": Shown(agreeing=2, against=1)

@@ -40,7 +40,7 @@ def limited(limit: str = "at most 2 per day", over: str = "hold", below: str = "
 
 def replays(room: Room) -> bool:
     """Whether every decision of the log comes out again."""
-    return all(one.agrees for one in replay(room.ledger.decisions(), Revisions(room.ledger)))
+    return all(answer.agrees for answer in replay(room.ledger.decisions(), Revisions(room.ledger)))
 
 
 # What follows where it is full ---------------------------------------------------------------
@@ -51,8 +51,8 @@ def test_what_is_over_a_limit_asks_a_person_who_is_told_that_it_is_full() -> Non
     room = limited(over="escalate")
 
     assert room.sent(Action.APPROVE) == 2
-    asked = [one.decision for one in room.ledger.decisions() if one.state is State.HELD]
-    assert {(one.action, one.rule, one.wanted) for one in asked} == {
+    asked = [logged.decision for logged in room.ledger.decisions() if logged.state is State.HELD]
+    assert {(decision.action, decision.rule, decision.wanted) for decision in asked} == {
         (Action.ESCALATE, "pay", Action.APPROVE)
     }
     assert asked[0].held_by == 'the limit is full: rule "pay": at most 2 per day'
@@ -64,7 +64,7 @@ def test_what_is_held_over_a_limit_goes_when_it_has_room() -> None:
     """The most urgent first; nobody is asked meanwhile."""
     room = limited("at most 2 per hour", over="hold")
     assert room.sent() == 2
-    assert {one.decision.action for one in room.ledger.decisions()} == {Action.APPROVE}
+    assert {logged.decision.action for logged in room.ledger.decisions()} == {Action.APPROVE}
 
     room.clock.forward(minutes=61)
     poll_once(room.app)
@@ -80,8 +80,10 @@ def test_a_rule_over_its_limit_is_passed_over(below: str, action: Action) -> Non
     """The rules below decide, under their own names; the trace says why the rule did not."""
     room = limited(over="skip", below=below)
 
-    theirs = [one.decision for one in room.ledger.decisions() if one.decision.rule == "below"]
-    assert [one.action for one in theirs] == [action] * 2
+    theirs = [
+        logged.decision for logged in room.ledger.decisions() if logged.decision.rule == "below"
+    ]
+    assert [decision.action for decision in theirs] == [action] * 2
     first = room.ledger.decision(theirs[0].id)
     assert first is not None
     (passed, _) = json.loads(first.decision.trace)["rules"]
@@ -96,7 +98,7 @@ def test_a_question_of_a_rule_below_ends_when_the_limit_has_room() -> None:
     room.clock.forward(minutes=61)
     poll_once(room.app)
 
-    assert [one.rule for one in room.world.sent] == ["pay"] * 4
+    assert [decision.rule for decision in room.world.sent] == ["pay"] * 4
 
 
 def test_where_the_rules_below_are_limited_as_well_each_passes_on() -> None:
@@ -107,8 +109,8 @@ def test_where_the_rules_below_are_limited_as_well_each_passes_on() -> None:
     room = a_room(a_policy(rules), count=3)
     poll_once(room.app)
 
-    assert [one.rule for one in room.world.sent] == ["pay", "too"]
-    (left,) = [one.decision for one in room.ledger.decisions() if one.state is State.HELD]
+    assert [decision.rule for decision in room.world.sent] == ["pay", "too"]
+    (left,) = [logged.decision for logged in room.ledger.decisions() if logged.state is State.HELD]
     assert (left.action, left.rule) == (Action.ESCALATE, "no rule")
 
 
@@ -121,7 +123,7 @@ def test_from_decide_by_on_the_deadline_decides_what_is_over_a_limit(over: str) 
     room.clock.forward(hours=9, minutes=10)
     poll_once(room.app)
 
-    assert [one.rule for one in room.world.sent] == ["pay"] * 2 + [DEADLINE] * 2
+    assert [decision.rule for decision in room.world.sent] == ["pay"] * 2 + [DEADLINE] * 2
     assert replays(room)
 
 
@@ -151,7 +153,7 @@ def test_each_account_has_its_own_room() -> None:
         room.world.add(*(replace(item, account_id=account) for item in tasks(1, first=n)))
     poll_once(room.app)
 
-    assert sorted(str(one.account_id) for one in room.world.sent) == ["None", "a", "b"]
+    assert sorted(str(decision.account_id) for decision in room.world.sent) == ["None", "a", "b"]
 
 
 def test_it_counts_over_revisions_and_not_what_other_rules_or_people_did() -> None:
@@ -182,7 +184,7 @@ def test_a_write_without_an_answer_takes_its_room() -> None:
     poll_once(room.app)
 
     assert room.sent() == 0
-    assert [one.state for one in room.ledger.open_intents()] == [State.UNKNOWN]
+    assert [logged.state for logged in room.ledger.open_intents()] == [State.UNKNOWN]
 
 
 def test_two_bots_on_one_log_do_not_overshoot_it(tmp_path: Path) -> None:
@@ -212,7 +214,7 @@ def test_two_bots_on_one_log_do_not_overshoot_it(tmp_path: Path) -> None:
     children = [work(worker) for worker in range(4)]
     assert [end_of(child) for child in children] == [0] * 4
     ledger = open_ledger(url)
-    spent = sum(one.decision.amount_micros or 0 for one in ledger.open_intents())
+    spent = sum(logged.decision.amount_micros or 0 for logged in ledger.open_intents())
     assert 2_800_000 <= spent <= 3_000_000
     ledger.close()
 

@@ -26,7 +26,7 @@ TASK = "task-000"
 
 def sealed(room: Room) -> list[str]:
     """The tasks whose decisions lie sealed."""
-    return [found.sighting.task_id for found in seal.sealed_rounds(room.ledger)]
+    return [round_.sighting.task_id for round_ in seal.sealed_rounds(room.ledger)]
 
 
 def cancel(room: Room, reason: str = "the account is watched") -> None:
@@ -57,7 +57,7 @@ def test_what_the_log_says_of_a_sealed_decision_comes_out_again() -> None:
     room = a_room(a_policy(HELD), count=1)
     poll_once(room.app)
 
-    assert all(one.agrees for one in replay(room.ledger.decisions(), Revisions(room.ledger)))
+    assert all(answer.agrees for answer in replay(room.ledger.decisions(), Revisions(room.ledger)))
 
 
 def test_a_new_process_begins_no_new_seal() -> None:
@@ -111,7 +111,9 @@ def test_a_cancelled_decision_is_a_question_until_the_deadline_decides() -> None
     assert sealed(room) == []
     room.clock.forward(minutes=30)
     poll_once(room.app)
-    (question,) = [one for one in room.ledger.decisions() if one.decision.action == "escalate"]
+    (question,) = [
+        logged for logged in room.ledger.decisions() if logged.decision.action == "escalate"
+    ]
     room.app.benches[0].judges = (a_policy(),)
     for _ in range(52):
         room.clock.forward(minutes=30)
@@ -238,7 +240,7 @@ def test_a_hold_that_means_nothing_is_refused(line: str, then: str, says: str) -
     parsed = parse_policy(HEAD + rules + FALLBACK, path="p.yaml", read=lambda name: b"")
 
     assert parsed.policy is None
-    assert any(says in found.message for found in parsed.findings), parsed.findings
+    assert any(says in finding.message for finding in parsed.findings), parsed.findings
 
 
 def test_halted_words_stay_the_same() -> None:

@@ -26,9 +26,9 @@ def test_what_was_approved_blind_is_marked_when_the_breaker_opens() -> None:
     for _ in range(3):
         poll_once(room.app)
 
-    paid = {one.id for one in room.world.sent if one.action is Action.APPROVE}
+    paid = {decision.id for decision in room.world.sent if decision.action is Action.APPROVE}
     assert marked(room.ledger) == dict.fromkeys(paid, BLIND)
-    assert all(len(room.ledger.story(TOPIC, one)) == 1 for one in paid)
+    assert all(len(room.ledger.story(TOPIC, name)) == 1 for name in paid)
     assert situation(room.ledger, room.clock.now(), Bot()).second_looks == len(paid) > 0
 
 
@@ -45,7 +45,7 @@ def test_what_was_sent_in_the_hour_before_a_pause_is_marked() -> None:
     room.world.evidence = lambda item: (room.clock.forward(seconds=1), quick(item))[1]  # type: ignore[method-assign, func-returns-value]
     poll_once(room.app)
 
-    sent = {one.id for one in room.world.sent if one.task_id != "task-900"}
+    sent = {decision.id for decision in room.world.sent if decision.task_id != "task-900"}
     assert 25 <= len(sent) < 30
     assert marked(room.ledger) == dict.fromkeys(sent, SICK)
     assert marked(room.ledger, room.clock.now() + timedelta(seconds=1)) == {}

@@ -64,7 +64,7 @@ def test_an_action_that_may_be_forbidden_is_a_question(
     assert logged.decision.reason == f"{held}; the rule says approve"
     assert poll_once(room.app).undecided
     assert len(room.ledger.decisions()) == 1, "it is said once"
-    assert all(one.agrees for one in replay(room.ledger.decisions(), Revisions(room.ledger)))
+    assert all(answer.agrees for answer in replay(room.ledger.decisions(), Revisions(room.ledger)))
 
 
 def test_people_are_told_who_is_paid_by_silence() -> None:

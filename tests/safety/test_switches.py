@@ -32,7 +32,7 @@ def on(*words: LogNote, file: str | None = None) -> tuple[Pause, ...]:
 
 def told(pauses: Iterable[Pause]) -> list[tuple[str, str]]:
     """Words and reasons."""
-    return [(one.word, one.reason) for one in pauses]
+    return [(paused.word, paused.reason) for paused in pauses]
 
 
 def test_a_pause_in_the_log_is_read_as_it_was_written() -> None:
@@ -93,7 +93,9 @@ def test_a_pause_ends_at_its_moment_and_one_that_cannot_be_read_never(
     """The one who wrote it wanted something to stop."""
     found = on(a_word(until=until))
     assert bool(found) is is_on
-    assert all((one.until is None) == (until != "2026-06-02T12:00:00.000001Z") for one in found)
+    assert all(
+        (paused.until is None) == (until != "2026-06-02T12:00:00.000001Z") for paused in found
+    )
 
 
 def test_a_pause_that_ended_does_not_hide_the_next() -> None:

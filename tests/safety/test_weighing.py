@@ -38,7 +38,7 @@ LONG = "  - name: odd ones\n    when:\n      task.comment_length: at least 1\n  
 def weighed(room: Room, policy: str = "guarded") -> list[ChangeImpact]:
     """Every note of what a take-over of the policy came to, oldest first."""
     found = [impact.weighed_of(note) for note in room.ledger.story(impact.TOPIC, policy)]
-    return [one for one in found if one is not None]
+    return [change for change in found if change is not None]
 
 
 def named(name: str, rules: str = PAY, scope: str = "") -> Any:
@@ -118,8 +118,10 @@ def test_every_take_over_leaves_a_record(way: Callable[[Room], str]) -> None:
 
     changes = [probation.change_of(note) for note in room.ledger.story("probation", policy)]
     changed = [(c.revision, c.since, c.before) for c in changes if c and c.before is not None]
-    assert [(one.revision, one.since, one.before) for one in weighed(room, policy)] == changed
-    assert changed and all(one.problem is None for one in weighed(room, policy))
+    assert [
+        (change.revision, change.since, change.before) for change in weighed(room, policy)
+    ] == changed
+    assert changed and all(change.problem is None for change in weighed(room, policy))
 
 
 def test_the_first_policy_of_a_log_and_a_restart_leave_none() -> None:
@@ -155,7 +157,9 @@ def test_it_says_what_moves_in_tasks_money_and_rules() -> None:
         " Of 4 reviews of the last 30 days: 4 escalate → dispute (0.96 USD)."
     )
     (said,) = [
-        one for one in room.said("policy change weighed") if one["revision"] == found.revision[:8]
+        event
+        for event in room.said("policy change weighed")
+        if event["revision"] == found.revision[:8]
     ]
     assert said["said"] == tuple(found.sentences())
     assert room.alarms("probation")[-1].endswith(found.sentence())
@@ -183,7 +187,7 @@ def test_a_record_that_a_crash_prevented_is_made_up_for(then: str) -> None:
     again(room, last)
 
     revisions = {"the same": [last.policy.revision]}
-    assert [one.revision for one in weighed(room)] == revisions.get(
+    assert [change.revision for change in weighed(room)] == revisions.get(
         then, [a_policy(PAY).policy.revision, last.policy.revision]
     )
 
@@ -339,7 +343,7 @@ def test_no_history_of_changes_and_kills_lacks_a_record() -> None:
         room = after_all(steps)
         changes = [probation.change_of(note) for note in room.ledger.story("probation", "guarded")]
         changed = {(c.revision, c.since) for c in changes if c and c.before is not None}
-        found = [(one.revision, one.since) for one in weighed(room)]
+        found = [(change.revision, change.since) for change in weighed(room)]
         assert sorted(found) == sorted(changed)
         recorded += len(found)
 

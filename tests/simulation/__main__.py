@@ -79,13 +79,14 @@ def replicated(chosen: argparse.Namespace) -> int:
     seeds, total, code = range(first, first + max(1, runs)), Figures(), 0
     with ProcessPoolExecutor(chosen.jobs) as pool:
         hours, replicas = repeat(chosen.hours), repeat(chosen.replicas)
-        for one in pool.map(simulate_replicas, seeds, hours, replicas):
-            total.add(one.figures)
-            for sentence in one.wrong[:MOST_SHOWN]:
-                print(f"seed {one.seed}: {sentence}")
-            if one.wrong:
+        for result in pool.map(simulate_replicas, seeds, hours, replicas):
+            total.add(result.figures)
+            for sentence in result.wrong[:MOST_SHOWN]:
+                print(f"seed {result.seed}: {sentence}")
+            if result.wrong:
                 print(
-                    f"seed {one.seed}: {len(one.wrong)} violations; again: {one.replay}", flush=True
+                    f"seed {result.seed}: {len(result.wrong)} violations; again: {result.replay}",
+                    flush=True,
                 )
                 code = 1
     print(total.sentence())
@@ -107,12 +108,12 @@ def many(chosen: argparse.Namespace) -> int:
         first = chosen.first if chosen.first > 1 else int(time.time())
         seeds = takewhile(lambda _: time.monotonic() < end, count(first))
     code = 0
-    for one in simulated((seed for seed in seeds if seed not in known), chosen):
-        total.add(one.figures)
-        code |= say(one)
+    for result in simulated((seed for seed in seeds if seed not in known), chosen):
+        total.add(result.figures)
+        code |= say(result)
         if chosen.record is not None:
             with chosen.record.open("ab") as file:
-                file.write(msgspec.json.encode(Shard(one.seed, one.figures)) + b"\n")
+                file.write(msgspec.json.encode(Shard(result.seed, result.figures)) + b"\n")
     print(total.sentence())
     if chosen.keep_proof:
         keep_proof(total)
@@ -165,14 +166,17 @@ def read(record: Path | None) -> dict[int, Figures]:
     return {shard.seed: shard.figures for shard in shards}
 
 
-def say(one: Simulated) -> int:
+def say(result: Simulated) -> int:
     """Say what a seed broke, and how to see it again; keep the seed."""
-    for violation in one.violations[:MOST_SHOWN]:
-        print(f"seed {one.seed}: {violation.promise}: {violation.sentence}")
-    if one.violations:
-        print(f"seed {one.seed}: {len(one.violations)} violations; again: {one.replay}", flush=True)
-        keep_seed(one)
-    return int(bool(one.violations))
+    for violation in result.violations[:MOST_SHOWN]:
+        print(f"seed {result.seed}: {violation.promise}: {violation.sentence}")
+    if result.violations:
+        print(
+            f"seed {result.seed}: {len(result.violations)} violations; again: {result.replay}",
+            flush=True,
+        )
+        keep_seed(result)
+    return int(bool(result.violations))
 
 
 if __name__ == "__main__":

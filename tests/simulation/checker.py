@@ -116,10 +116,10 @@ def each_try_has_a_key_of_its_own(known: Known) -> Iterator[str]:
 
 def what_waits_can_be_answered(known: Known) -> Iterator[str]:
     """P2: a person is not told to be too late for what waits, unless an answer is on its way."""
-    for _, one in known.history.of(Answered):
-        last = known.last_word((one.task, one.epoch), one.at + 0.001)
-        if one.late and one.waits and not (last is not None and last.state in OPEN):
-            yield f"{one.task} was called decided at {one.at:.0f}, and waits: {last}"
+    for _, answer in known.history.of(Answered):
+        last = known.last_word((answer.task, answer.epoch), answer.at + 0.001)
+        if answer.late and answer.waits and not (last is not None and last.state in OPEN):
+            yield f"{answer.task} was called decided at {answer.at:.0f}, and waits: {last}"
 
 
 def nothing_is_sent_again_in_quarantine(known: Known) -> Iterator[str]:
@@ -146,23 +146,23 @@ def nothing_is_sent_again_in_quarantine(known: Known) -> Iterator[str]:
 def what_is_unclear_is_settled(known: Known) -> Iterator[str]:
     """P3: nothing is left open at the end; nothing stays open through a whole clean pass once due."""
     for _, log in known.history.of(Log):
-        yield from (f"{one} is left open" for one in log.open)
+        yield from (f"{left} is left open" for left in log.open)
     opened: dict[str, Wrote] = {}
     words = iter(known.words)
     word = next(words, None)
-    for place, one in known.passes:
+    for place, pass_ in known.passes:
         while word is not None and word[0] < place:
             _follow(opened, word[1])
             word = next(words, None)
-        if not is_clean(one):
+        if not is_clean(pass_):
             continue
         for intent in opened.values():
-            due = intent.at + known.scene.quarantine + known.left_behind(intent, one.began)
+            due = intent.at + known.scene.quarantine + known.left_behind(intent, pass_.began)
             deadline = known.deadline(intent)
-            if intent.task in one.spoiled:
+            if intent.task in pass_.spoiled:
                 continue
-            if one.began > due + 300 and (deadline is None or due < deadline):
-                yield f"{intent} is still open after the pass of {one.began:.0f}"
+            if pass_.began > due + 300 and (deadline is None or due < deadline):
+                yield f"{intent} is still open after the pass of {pass_.began:.0f}"
 
 
 def _follow(opened: dict[str, Wrote], word: Wrote) -> None:
@@ -194,14 +194,16 @@ def _lost_its_account(known: Known, write: Write) -> bool:
     """Whether an odd answer of its pass may have left out of which account it is."""
     if write.sent.action not in ("finalize", "corrections"):
         return False
-    passes = (one for _, one in known.passes if one.began <= write.sent.at <= one.at)
-    return any(write.sent.task in one.spoiled for one in passes)
+    passes = (pass_ for _, pass_ in known.passes if pass_.began <= write.sent.at <= pass_.at)
+    return any(write.sent.task in pass_.spoiled for pass_ in passes)
 
 
 def nothing_lands_in_another_round_unsaid(known: Known) -> Iterator[str]:
     """P4: an effect falls on the round that was decided, or somebody is told."""
     told = {
-        one.task for _, one in known.history.of(Told) if one.kind in ("stale-effect", "breaker")
+        alarm.task
+        for _, alarm in known.history.of(Told)
+        if alarm.kind in ("stale-effect", "breaker")
     }
     for place, effect in known.effects:
         intent = known.intent_before(place, effect.key)
@@ -220,9 +222,9 @@ def no_round_is_taken_for_another(known: Known) -> Iterator[str]:
         and (intent := known.intent_before(place, effect.key)) is not None
         and intent.epoch != effect.epoch
     }
-    for _, one in known.history.of(Told):
-        if one.kind == "stale-effect" and one.task not in strayed:
-            yield f"{one.task}: told of an effect in another round, and there was none"
+    for _, alarm in known.history.of(Told):
+        if alarm.kind == "stale-effect" and alarm.task not in strayed:
+            yield f"{alarm.task}: told of an effect in another round, and there was none"
 
 
 def caps_hold(known: Known) -> Iterator[str]:
@@ -375,11 +377,11 @@ def _is_of_an_earlier_round(known: Known, write: Write, intent: Wrote) -> bool:
 
 def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[str]:
     """P10: no clean pass near the deadline left undecided what the policy's fallback decides."""
-    for one in known.silent():
-        key = (one.task, one.epoch)
-        off = known.off(one.deadline)
-        begin = known.expected(one) - known.scene.decide_by + SLACK + off
-        for missed in known.free_passes(key, begin, one.deadline - SLACK - off):
+    for round_ in known.silent():
+        key = (round_.task, round_.epoch)
+        off = known.off(round_.deadline)
+        begin = known.expected(round_) - known.scene.decide_by + SLACK + off
+        for missed in known.free_passes(key, begin, round_.deadline - SLACK - off):
             if missed.began < begin + known.off(missed.began):
                 continue  # by the hour that the API told just then it was not due yet
             last = known.last_word(key, missed.at + SLACK)
@@ -390,7 +392,7 @@ def nothing_is_paid_by_silence_that_could_be_decided(known: Known) -> Iterator[s
             )
             if last is None:
                 yield f"{could}: the log has no word on it"
-            elif one.policy in known.scene.pays or last.action == "wait":
+            elif round_.policy in known.scene.pays or last.action == "wait":
                 yield f"{could}: {last}"
             break
 
@@ -408,12 +410,14 @@ def silence_is_announced(known: Known) -> Iterator[str]:
             told.setdefault(((line.task, line.epoch), line.hours), line.at)
             if line.epoch is None:
                 nameless[line.task, line.hours].append(line.at)
-    for one in known.silent():
-        key = (one.task, one.epoch)
+    for round_ in known.silent():
+        key = (round_.task, round_.epoch)
         seen = known.seen.get(key)
         for hours, nearer in STAGES.items():
-            due = known.expected(one) - hours * 3600
-            after = known.pass_after(max(due, seen if seen is not None else one.deadline) + SLACK)
+            due = known.expected(round_) - hours * 3600
+            after = known.pass_after(
+                max(due, seen if seen is not None else round_.deadline) + SLACK
+            )
             broke_off = after.at if after is not None else 0.0
             while after is not None and hours > 1 and (after.stopped or after.error):
                 # What it left waits for its turn, and with hours left that is no alarm for a while.
@@ -422,54 +426,54 @@ def silence_is_announced(known: Known) -> Iterator[str]:
                 after = known.pass_after(after.at + 0.001)
             if after is None:
                 continue
-            last = min(known.ended_at(one), due + (hours - nearer) * 3600)
+            last = min(known.ended_at(round_), due + (hours - nearer) * 3600)
             off = max(known.off(due), known.off(after.began))
             if after.at >= last - off:
                 continue
             at = told.get((key, hours))
             # Where the API does not say the round just then, its task is named all the same.
             named = any(
-                due - 3600 - off <= at <= after.at + SLACK for at in nameless[one.task, hours]
+                due - 3600 - off <= at <= after.at + SLACK for at in nameless[round_.task, hours]
             )
             if not named and (at is None or at > after.at + SLACK):
                 yield f"{key}: {hours} h before silence paid nobody was told by {after.at:.0f}: {at}"
-    heard_of = {one.task for _, one in known.history.of(Told) if one.kind == "silence"}
-    for one in known.silent():
+    heard_of = {alarm.task for _, alarm in known.history.of(Told) if alarm.kind == "silence"}
+    for round_ in known.silent():
         if (
-            (one.task, one.epoch) in known.seen
-            and one.task not in heard_of
-            and known.has_ended_long_ago(one)
+            (round_.task, round_.epoch) in known.seen
+            and round_.task not in heard_of
+            and known.has_ended_long_ago(round_)
             and not _may_be_silence(
-                known, one, {known.endings.get((one.task, one.epoch)), "silence"}
+                known, round_, {known.endings.get((round_.task, round_.epoch)), "silence"}
             )
         ):
-            yield f"{one.task} was paid by silence, and nobody was told"
+            yield f"{round_.task} was paid by silence, and nobody was told"
 
 
 def what_waits_is_seen(known: Known) -> Iterator[str]:
     """P12: what waited through two whole lists is in the log."""
-    for one in known.rounds:
-        key, end = (one.task, one.epoch), known.ended_at(one)
-        passes = [p for p in known.clean_after(one.began + 1)[:2] if p.at < end]
-        if any(one.task in p.spoiled for p in passes):
+    for round_ in known.rounds:
+        key, end = (round_.task, round_.epoch), known.ended_at(round_)
+        passes = [p for p in known.clean_after(round_.began + 1)[:2] if p.at < end]
+        if any(round_.task in p.spoiled for p in passes):
             continue
         if len(passes) == 2 and known.seen.get(key, end) > passes[1].at:
-            yield f"{one} waited through the passes of {[round(p.began) for p in passes]} unseen"
+            yield f"{round_} waited through the passes of {[round(p.began) for p in passes]} unseen"
 
 
 def a_list_that_hides_rows_is_told(known: Known) -> Iterator[str]:
     """P12: what waited through two lists that contradict their own count is in the log, or told."""
-    told = [one.at for _, one in known.history.of(Told) if one.kind in HIDDEN]
-    for one in known.rounds:
-        key, end = (one.task, one.epoch), known.ended_at(one)
+    told = [alarm.at for _, alarm in known.history.of(Told) if alarm.kind in HIDDEN]
+    for round_ in known.rounds:
+        key, end = (round_.task, round_.epoch), known.ended_at(round_)
         seen = known.seen.get(key, end)
-        passes = [p for p in known.quiet_after(one.began + 1)[:2] if p.at < min(end, seen)]
+        passes = [p for p in known.quiet_after(round_.began + 1)[:2] if p.at < min(end, seen)]
         if len(passes) < 2 or not any(p.lists for p in passes):
             continue
-        if any(one.task in p.spoiled for p in passes):
+        if any(round_.task in p.spoiled for p in passes):
             continue
         if not any(passes[0].began - TOLD_BEFORE <= at <= passes[1].at + SLACK for at in told):
-            yield f"{one} waited through {[round(p.began) for p in passes]} unseen and untold"
+            yield f"{round_} waited through {[round(p.began) for p in passes]} unseen and untold"
 
 
 # One thing and the others --------------------------------------------------------------------
@@ -477,9 +481,9 @@ def a_list_that_hides_rows_is_told(known: Known) -> Iterator[str]:
 
 def one_odd_thing_hurts_only_itself(known: Known) -> Iterator[str]:
     """P15: a pass that met nothing but absurd values comes to its end."""
-    for _, one in known.passes:
-        if one.spoiled and one.error and not one.faults:
-            yield f"the pass of {one.began:.0f} failed for {one.spoiled}: {one.error}"
+    for _, pass_ in known.passes:
+        if pass_.spoiled and pass_.error and not pass_.faults:
+            yield f"the pass of {pass_.began:.0f} failed for {pass_.spoiled}: {pass_.error}"
 
 
 # What the screens say -------------------------------------------------------------------------
@@ -487,21 +491,21 @@ def one_odd_thing_hurts_only_itself(known: Known) -> Iterator[str]:
 
 def screens_are_true(known: Known) -> Iterator[str]:
     """P10: what a screen said an hour before an end is what happened, where nobody stepped in."""
-    rounds = {(one.task, one.epoch): one for one in known.rounds}
-    for place, said in known.history.of(Said):
-        key = (said.task, said.epoch)
+    rounds = {(round_.task, round_.epoch): round_ for round_ in known.rounds}
+    for place, word in known.history.of(Said):
+        key = (word.task, word.epoch)
         one = rounds.get(key)
-        if one is None or (one.estimated and known.off(said.at)):
+        if one is None or (one.estimated and known.off(word.at)):
             continue
-        due = said.due if said.due is not None and said.end in SENT_ENDS else one.deadline
+        due = word.due if word.due is not None and word.end in SENT_ENDS else one.deadline
         until = known.calm_until(place, key, due)
         if until is None or (due < one.deadline <= until):
             continue
         if one.estimated and one.deadline < due <= known.expected(one):
             continue  # it was out of sight when it began, and its deadline is an estimate
         really = known.ending(key, until)
-        if said.end in KNOWN_ENDS and really not in KNOWN_ENDS[said.end]:
-            yield f"{said.screen} said {said}, and by {until:.0f} it was {really or 'nothing'}"
+        if word.end in KNOWN_ENDS and really not in KNOWN_ENDS[word.end]:
+            yield f"{word.screen} said {word}, and by {until:.0f} it was {really or 'nothing'}"
 
 
 SENT_ENDS = ("rule", "fallback", "sent back")
@@ -521,7 +525,7 @@ KNOWN_ENDS = {
 
 def nothing_is_sent_without_the_log(known: Known) -> Iterator[str]:
     """P17: from the moment on at which the log's files are others, or none, nothing leaves."""
-    moves = [(place, one.away) for place, one in known.history.of(LogMoved)]
+    moves = [(place, move.away) for place, move in known.history.of(LogMoved)]
     for write in known.writes:
         last = [away for place, away in moves if place < write.place]
         if last and last[-1]:
@@ -545,8 +549,8 @@ def retry_after_is_heeded(known: Known) -> Iterator[str]:
 def the_rate_is_kept(known: Known) -> Iterator[str]:
     """P13: no process sends more than the limit and the burst within 60 s."""
     times: dict[int, list[float]] = defaultdict(list)
-    for _, one in known.sent:
-        times[one.who].append(one.at)
+    for _, sent in known.sent:
+        times[sent.who].append(sent.at)
     for who, sent in times.items():
         for first, last in zip(sent, sent[known.scene.limit + BURST :], strict=False):
             if last - first < 60:
@@ -566,12 +570,12 @@ def polls_come_in_time(known: Known) -> Iterator[str]:
     """P14: while a process lives, the next pass begins in time, whatever the clocks say."""
     every = known.scene.every
     before: Passed | None = None
-    for _, one in known.passes:
-        if before is not None and before.who == one.who:
-            gap = one.began - max(before.began, before.at - every)
+    for _, pass_ in known.passes:
+        if before is not None and before.who == pass_.who:
+            gap = pass_.began - max(before.began, before.at - every)
             if gap > 1.5 * every:
-                yield f"{gap:.0f} s lie between the passes of {before.began} and {one.began}"
-        before = one
+                yield f"{gap:.0f} s lie between the passes of {before.began} and {pass_.began}"
+        before = pass_
 
 
 # The log -------------------------------------------------------------------------------------
@@ -585,32 +589,32 @@ def the_log_is_whole(known: Known) -> Iterator[str]:
 
 def endings_are_true(known: Known) -> Iterator[str]:
     """P20: every round that we saw and that ended is attributed to whoever ended it."""
-    for one in known.rounds:
-        key = (one.task, one.epoch)
-        if one.by is None or key not in known.seen:
+    for round_ in known.rounds:
+        key = (round_.task, round_.epoch)
+        if round_.by is None or key not in known.seen:
             continue
         found, really = (
             known.endings.get(key),
-            {"client": "ours", "stranger": "other"}.get(one.by, one.by),
+            {"client": "ours", "stranger": "other"}.get(round_.by, round_.by),
         )
-        if found == really or (found is None and not known.has_ended_long_ago(one)):
+        if found == really or (found is None and not known.has_ended_long_ago(round_)):
             continue
         # Where we and somebody else did the same at the same time, nobody can tell who was first.
         if {found, really} == {"ours", "other"} and known.was_unclear(key):
             continue
-        if _may_be_silence(known, one, {found, really}):
+        if _may_be_silence(known, round_, {found, really}):
             continue
         # Nor whether it was the sweep, which comes a little after the deadline, or somebody before it.
-        if (found, really) == ("silence", "other") and known.ended_at(one) >= one.deadline:
+        if (found, really) == ("silence", "other") and known.ended_at(round_) >= round_.deadline:
             continue
-        yield f"{key} was ended by {one.by}, the log says {found}"
+        yield f"{key} was ended by {round_.by}, the log says {found}"
 
 
-def _may_be_silence(known: Known, one: Round, names: set[str | None]) -> bool:
+def _may_be_silence(known: Known, round_: Round, names: set[str | None]) -> bool:
     """Whether nobody can tell silence from the other name: the API does not say when silence comes."""
     if names == {"ours", "silence"}:
-        return one.estimated and known.was_unclear((one.task, one.epoch))
-    return names == {"other", "silence"} and known.is_in_doubt(one)
+        return round_.estimated and known.was_unclear((round_.task, round_.epoch))
+    return names == {"other", "silence"} and known.is_in_doubt(round_)
 
 
 def replay_agrees(known: Known) -> Iterator[str]:
@@ -621,9 +625,9 @@ def replay_agrees(known: Known) -> Iterator[str]:
 
 def the_bot_ends_only_when_told(known: Known) -> Iterator[str]:
     """Nothing that the network, the API or people do ends the process."""
-    for _, one in known.history.of(Gone):
-        if one.how == "fatal":
-            yield f"the process ended by itself: {one}"
+    for _, end in known.history.of(Gone):
+        if end.how == "fatal":
+            yield f"the process ended by itself: {end}"
 
 
 PROMISES: dict[str, Callable[[Known], Iterator[str]]] = {

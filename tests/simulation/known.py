@@ -93,9 +93,9 @@ class Known:
         self.words = list(history.of(Wrote))
         self.effects = list(history.of(Effect))
         self.passes = list(history.of(Passed))
-        self.rounds = [one for _, one in history.of(Round)]
+        self.rounds = [round_ for _, round_ in history.of(Round)]
         self.end = max(line.at for line in history)
-        self._skews = [one for _, one in history.of(Skewed)]
+        self._skews = [skew for _, skew in history.of(Skewed)]
         self._index_skews()
         self._index_calls()
         self._index_words()
@@ -109,10 +109,10 @@ class Known:
     def _index_skews(self) -> None:
         """From when until when each wrong hour of the API may be believed, and how wrong it is."""
         heard: dict[int, list[float]] = defaultdict(list)
-        for _, one in self.history.of(Heard):
-            if one.clear:
-                heard[one.who].append(one.at)
-        gone = {one.who: one.at for _, one in self.history.of(Gone)}
+        for _, reply in self.history.of(Heard):
+            if reply.clear:
+                heard[reply.who].append(reply.at)
+        gone = {leaving.who: leaving.at for _, leaving in self.history.of(Gone)}
         self._wrong = []
         for skew in self._skews:
             if skew.machine:
@@ -142,16 +142,16 @@ class Known:
         the intent was written and as it is by then.
         """
         skews = (
-            abs(one.skew)
-            for one in self._skews
-            if one.machine and one.start <= until and intent.at <= one.end
+            abs(skew.skew)
+            for skew in self._skews
+            if skew.machine and skew.start <= until and intent.at <= skew.end
         )
         return self.off(intent.at) + self.off(until) + sum(skews)
 
     # Calls --------------------------------------------------------------------------------
 
     def _index_calls(self) -> None:
-        heard = {(one.who, one.call): (place, one) for place, one in self.history.of(Heard)}
+        heard = {(reply.who, reply.call): (place, reply) for place, reply in self.history.of(Heard)}
         self.writes: list[Write] = []
         self._of_task: dict[str, list[Sight]] = defaultdict(list)
         self._evidence: dict[str, list[Sight]] = defaultdict(list)
@@ -369,7 +369,7 @@ class Known:
     def _index_rounds(self) -> None:
         self._deadlines: dict[Key, float] = {(o.task, o.epoch): o.deadline for o in self.rounds}
         self._estimated = {(o.task, o.epoch) for o in self.rounds if o.estimated}
-        self._accounts = {one.task: one.account for one in self.rounds if one.account}
+        self._accounts = {round_.task: round_.account for round_ in self.rounds if round_.account}
         self._ended: dict[Key, float] = {
             (effect.task, effect.epoch): effect.at for _, effect in self.effects
         }
@@ -383,60 +383,62 @@ class Known:
         key = (word.task, word.epoch)
         return None if key in self._estimated else self._deadlines.get(key)
 
-    def expected(self, one: Round) -> float:
+    def expected(self, round_: Round) -> float:
         """The deadline as the bot can know it: where the API does not say it, from its first sight."""
-        seen = self.seen.get((one.task, one.epoch))
-        return seen + WINDOW if one.estimated and seen is not None else one.deadline
+        seen = self.seen.get((round_.task, round_.epoch))
+        return seen + WINDOW if round_.estimated and seen is not None else round_.deadline
 
-    def is_in_doubt(self, one: Round) -> bool:
+    def is_in_doubt(self, round_: Round) -> bool:
         """Whether the bot cannot know if its end was silence's or somebody else's."""
-        doubt = DOUBT + self.off(self.ended_at(one)) + SLACK
-        seen = self.seen.get((one.task, one.epoch), one.began)
-        if not one.estimated:
+        doubt = DOUBT + self.off(self.ended_at(round_)) + SLACK
+        seen = self.seen.get((round_.task, round_.epoch), round_.began)
+        if not round_.estimated:
             return False
-        if one.by == "silence":
-            return seen - one.began > DOUBT - SLACK - self.off(seen)
-        return self.ended_at(one) >= self.expected(one) - doubt
+        if round_.by == "silence":
+            return seen - round_.began > DOUBT - SLACK - self.off(seen)
+        return self.ended_at(round_) >= self.expected(round_) - doubt
 
     def silent(self) -> list[Round]:
         """The rounds that silence paid."""
-        return [one for one in self.rounds if one.by == "silence"]
+        return [round_ for round_ in self.rounds if round_.by == "silence"]
 
-    def ended_at(self, one: Round) -> float:
+    def ended_at(self, round_: Round) -> float:
         """When a round ended, or will."""
-        return self._ended.get((one.task, one.epoch), one.deadline)
+        return self._ended.get((round_.task, round_.epoch), round_.deadline)
 
-    def has_ended_long_ago(self, one: Round) -> bool:
+    def has_ended_long_ago(self, round_: Round) -> bool:
         """Whether a round ended so long before the end of the run that the log must know."""
-        return self.ended_at(one) < self.end - LATEST
+        return self.ended_at(round_) < self.end - LATEST
 
     # Passes -------------------------------------------------------------------------------
 
     def _index_passes(self) -> None:
-        self._ends = [one.at for _, one in self.passes]
-        self._cut_at = {one.at for _, one in self.history.of(Gone) if one.how == "stop"}
-        self.clean = [one for _, one in self.passes if is_clean(one)]
-        self._clean_began = [one.began for one in self.clean]
+        self._ends = [pass_.at for _, pass_ in self.passes]
+        self._cut_at = {end.at for _, end in self.history.of(Gone) if end.how == "stop"}
+        self.clean = [pass_ for _, pass_ in self.passes if is_clean(pass_)]
+        self._clean_began = [pass_.began for pass_ in self.clean]
         self.quiet = [
-            one for _, one in self.passes if is_clean(replace(one, faults=one.faults - one.lists))
+            pass_
+            for _, pass_ in self.passes
+            if is_clean(replace(pass_, faults=pass_.faults - pass_.lists))
         ]
-        self._quiet_began = [one.began for one in self.quiet]
-        self._place = {id(one): place for place, one in self.passes}
-        for _, one in self.passes:
-            for name in one.spoiled:
-                self._failed[name] += (one.began, one.at)
+        self._quiet_began = [pass_.began for pass_ in self.quiet]
+        self._place = {id(pass_): place for place, pass_ in self.passes}
+        for _, pass_ in self.passes:
+            for name in pass_.spoiled:
+                self._failed[name] += (pass_.began, pass_.at)
 
     def pass_after(self, at: float) -> Passed | None:
         """The first pass that began at that moment or later by the API's clock, whatever came of it.
 
         One that a stop cut short is none: the process after it takes over what it left.
         """
-        later = (one for _, one in self.passes[bisect_left(self._ends, at) :])
+        later = (pass_ for _, pass_ in self.passes[bisect_left(self._ends, at) :])
         return next(
             (
-                one
-                for one in later
-                if one.began >= at + self.off(one.began) and one.at not in self._cut_at
+                pass_
+                for pass_ in later
+                if pass_.began >= at + self.off(pass_.began) and pass_.at not in self._cut_at
             ),
             None,
         )
@@ -502,7 +504,7 @@ class Known:
 
     def _place_of_pass(self, place: int) -> Passed | None:
         """The pass that ended last before a place."""
-        before = [one for at, one in self.passes if at < place]
+        before = [pass_ for at, pass_ in self.passes if at < place]
         return before[-1] if before else None
 
     def ending(self, key: Key, until: float) -> str | None:
@@ -515,30 +517,30 @@ class Known:
                 if effect.action not in ("approve", "finalize"):
                     return "sent back"
                 return "fallback" if intent is not None and intent.rule == "deadline" else "rule"
-        silent = any((one.task, one.epoch) == key for one in self.silent())
+        silent = any((round_.task, round_.epoch) == key for round_ in self.silent())
         return "silence" if silent and self._deadlines[key] <= until else None
 
     def free_passes(self, key: Key, begin: float, end: float) -> Iterator[Passed]:
         """The passes between two moments in which nothing but its policy kept the bot from deciding."""
         failed = self._failed.get(key[0] or "", ())
-        for one in self.clean_after(begin):
-            if one.at >= end:
+        for pass_ in self.clean_after(begin):
+            if pass_.at >= end:
                 break
-            place = self._place[id(one)]
-            if any(one.began - BACKOFF < at < one.at for at in failed):
+            place = self._place[id(pass_)]
+            if any(pass_.began - BACKOFF < at < pass_.at for at in failed):
                 continue
-            if self.stopped_between(self._start_of(one, place), place):
+            if self.stopped_between(self._start_of(pass_, place), place):
                 continue
-            last, newest = self.last_word(key, one.began), self.last_word(key, one.at)
+            last, newest = self.last_word(key, pass_.began), self.last_word(key, pass_.at)
             if last is not None and last.state in OPEN:
                 continue
-            if newest is not None and newest.state in OPEN and newest.who != one.who:
+            if newest is not None and newest.state in OPEN and newest.who != pass_.who:
                 continue  # a person was first
-            yield one
+            yield pass_
 
-    def _start_of(self, one: Passed, place: int) -> int:
+    def _start_of(self, pass_: Passed, place: int) -> int:
         """About where in the history a pass began."""
-        while place > 0 and self.history[place].at >= one.began:
+        while place > 0 and self.history[place].at >= pass_.began:
             place -= 1
         return place
 
@@ -554,6 +556,6 @@ def _try(key: str | None) -> int:
     return int(number) if number.isdecimal() else 1
 
 
-def is_clean(one: Passed) -> bool:
+def is_clean(pass_: Passed) -> bool:
     """Whether a pass met no fault, and nothing kept it from its end or from sending."""
-    return not (one.stopped or one.error or one.braked or one.faults)
+    return not (pass_.stopped or pass_.error or pass_.braked or pass_.faults)

@@ -221,8 +221,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def storms_from(self, start: float) -> list[Storm]:
         """The faults, in POSIX seconds, for a run that begins at `start`."""
         return [
-            replace(one, start=start + one.start * HOUR, end=start + one.end * HOUR)
-            for one in self.storms
+            replace(storm, start=start + storm.start * HOUR, end=start + storm.end * HOUR)
+            for storm in self.storms
         ]
 
 

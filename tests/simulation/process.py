@@ -390,9 +390,9 @@ class LedgerOf:
         """Endings."""
         self._process.check()
         self._inner.end(*endings)
-        for one in endings:
+        for ending in endings:
             self._process.history.append(
-                self._word("end", task=one.task_id, epoch=round_name(one.epoch), by=one.by)
+                self._word("end", task=ending.task_id, epoch=round_name(ending.epoch), by=ending.by)
             )
 
     def note(self, topic: str, subject: str, value: Any, at: Any) -> None:

@@ -344,7 +344,7 @@ class ReplicaRun:
         due += [(at, self._come_back) for at, _ in self._returns[:1]]
         if self._back_at is not None:
             due.append((self._back_at, self._answer_again))
-        found = min(due, key=lambda one: one[0], default=None)
+        found = min(due, key=lambda pair: pair[0], default=None)
         return None if found is None or found[0] > until else found
 
     def _come_back(self) -> None:

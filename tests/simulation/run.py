@@ -74,9 +74,9 @@ FIELDS = {"biography": "As ordered, please."}
 ROUTES = Routes((Route(channel="inbox", least="info"),), ("inbox",))
 
 
-def _was_refused(one: Round) -> bool:
+def _was_refused(round_: Round) -> bool:
     """Whether the newest word on a round is that what was sent came to nothing."""
-    return one.latest is not None and one.latest.state in (
+    return round_.latest is not None and round_.latest.state in (
         State.REFUSED,
         State.OVERTAKEN,
         State.VOID,
@@ -236,17 +236,17 @@ class Run:
         self.clock.advance_to(self.start)
         for account in plan.accounts:
             world.at(self.start + account.hour * HOUR, self._deliver, account)
-        for one in plan.sick:
-            world.at(self.start + one.start * HOUR, self._let_checker_be, one.checker)
-            world.at(self.start + one.end * HOUR, self._let_checker_be, "well")
+        for sickness in plan.sick:
+            world.at(self.start + sickness.start * HOUR, self._let_checker_be, sickness.checker)
+            world.at(self.start + sickness.end * HOUR, self._let_checker_be, "well")
         for jump in plan.jumps:
             world.at(self.start + jump.start * HOUR, self._set_clock, jump.skew)
             world.at(self.start + jump.end * HOUR, self._set_clock, 0.0)
 
-    def _deliver(self, one: Account) -> None:
+    def _deliver(self, account: Account) -> None:
         world = self.world
-        bundle = accounts.random_bundle(world, one.platform, diligence=one.diligence)
-        accounts.deliver(world, bundle, accounts.make_account(world, bundle, **one.differing))
+        bundle = accounts.random_bundle(world, account.platform, diligence=account.diligence)
+        accounts.deliver(world, bundle, accounts.make_account(world, bundle, **account.differing))
 
     def _let_checker_be(self, how: Checker) -> None:
         self.world.checker = how
@@ -277,19 +277,19 @@ class Run:
             )
         )
         self.history += [
-            lines.Skewed(at=self.start, start=one.start, end=one.end, skew=one.skew)
-            for one in self.faults.storms
-            if one.fault == "date jump"
+            lines.Skewed(at=self.start, start=storm.start, end=storm.end, skew=storm.skew)
+            for storm in self.faults.storms
+            if storm.fault == "date jump"
         ]
         self.history += [
             lines.Skewed(
                 at=self.start,
-                start=self.start + one.start * HOUR,
-                end=self.start + one.end * HOUR,
-                skew=one.skew,
+                start=self.start + jump.start * HOUR,
+                end=self.start + jump.end * HOUR,
+                skew=jump.skew,
                 machine=True,
             )
-            for one in self.plan.jumps
+            for jump in self.plan.jumps
         ]
         on_fault_point(self._at_point)
         try:
@@ -504,7 +504,7 @@ class Run:
 
     def _later(self, at: float, undo: Callable[[], None]) -> None:
         self._undo.append((at, undo))
-        self._undo.sort(key=lambda one: one[0])
+        self._undo.sort(key=lambda pair: pair[0])
 
     def _put_file(self, text: str | None) -> None:
         if text is None:
@@ -592,7 +592,7 @@ class Run:
         busy = self._current[0].about if self._current else None
         with self._person() as (_, log):
             rounds = list(seal.sealed_rounds(log))
-            found = [one for one in rounds if one.sighting.task_id == busy]
+            found = [round_ for round_ in rounds if round_.sighting.task_id == busy]
             if rounds and busy is not None and not found:
                 self._due.setdefault(act.point, []).append(act)  # its turn is yet to come
             elif rounds:
@@ -608,9 +608,11 @@ class Run:
             # The very task that the bot is busy with, or else any question.
             busy = self._current[0].about
             rounds = list(open_rounds(log))
-            found = [one for one in rounds if one.sighting.task_id == busy]
+            found = [round_ for round_ in rounds if round_.sighting.task_id == busy]
             # Or what the API refused, and goes on waiting.
-            found = found or [one for one in rounds if _was_refused(one) and self._waits(one)]
+            found = found or [
+                round_ for round_ in rounds if _was_refused(round_) and self._waits(round_)
+            ]
             found = found or open_questions(log, now)
             if not found:
                 return
@@ -666,7 +668,7 @@ class Run:
     def _tell_the_truth(self) -> None:
         """Every round as it was, and what the log says of itself."""
         rounds = list(rounds_of(self.world))
-        self.figures.silent = sum(one.by == "silence" for one in rounds)
+        self.figures.silent = sum(round_.by == "silence" for round_ in rounds)
         self.history += rounds
         ledger = open_ledger(self.url, read_only=True)
         try:

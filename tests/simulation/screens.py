@@ -51,16 +51,18 @@ class Reader:
             name = future.round.task_id, round_name(future.round.epoch) or ""
             if name in due:
                 yield self._said("outlook", *name, future.end, future.at)
-        for asked in questions_of(ledger, outlook):
-            line = line_of(asked)
+        for question in questions_of(ledger, outlook):
+            line = line_of(question)
             name = line.task_id, round_name(line.epoch) or ""
             if name in due:
                 yield self._said("queue list", *name, line.otherwise, line.otherwise_at)
         epochs = dict(due)
         found = forecast(list(outlook.futures.values()), outlook.standing, pace(ledger, now))
-        for one in found.unread:
-            if one.task_id in epochs:
-                yield self._said("forecast", one.task_id, epochs[one.task_id], one.by, one.at)
+        for unread in found.unread:
+            if unread.task_id in epochs:
+                yield self._said(
+                    "forecast", unread.task_id, epochs[unread.task_id], unread.by, unread.at
+                )
 
     def _said(
         self, screen: str, task: str, epoch: str, end: str, at: datetime | None

@@ -62,10 +62,10 @@ def kept_seeds() -> Iterator[tuple[int, float, bool]]:
             yield int(words[0]), float(words[1]), words[2:] != ["comments"]
 
 
-def keep_seed(one: Simulated) -> None:
+def keep_seed(result: Simulated) -> None:
     """Let the full tier replay a seed from now on."""
-    if (one.seed, one.hours, one.accounts) not in set(kept_seeds()):
-        promises = ", ".join(sorted({violation.promise for violation in one.violations}))
+    if (result.seed, result.hours, result.accounts) not in set(kept_seeds()):
+        promises = ", ".join(sorted({violation.promise for violation in result.violations}))
         with SEEDS.open("a") as file:
-            alone = "" if one.accounts else " comments"
-            file.write(f"{one.seed} {one.hours:g}{alone}  # {promises}\n")
+            alone = "" if result.accounts else " comments"
+            file.write(f"{result.seed} {result.hours:g}{alone}  # {promises}\n")

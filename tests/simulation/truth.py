@@ -77,7 +77,7 @@ def _round_of_account(world: World, bundle: Bundle, number: int, by: str | None)
     """The first began when the account was made, each other when its corrections were."""
     began = world.accounts[bundle.saved_account_id or ""].created_at
     if number > 1:
-        applied = [one["applied_at"] for one in bundle.history if "applied_at" in one]
+        applied = [event["applied_at"] for event in bundle.history if "applied_at" in event]
         began = parse_iso(str(applied[number - 2])).timestamp()
     return lines.Round(
         at=world.now,
@@ -99,10 +99,14 @@ def log_of(world: World, ledger: Ledger, kept: KeptCheckpoints | None = None) ->
         at=world.now,
         problems=(*ledger.verify(*kept.checkpoints).problems, *kept.problems),
         disagree=tuple(
-            f"{one.decision.task_id}: {one.problem or one.differences}"
-            for one in replay(decisions, Revisions(ledger))
-            if not one.agrees
+            f"{answer.decision.task_id}: {answer.problem or answer.differences}"
+            for answer in replay(decisions, Revisions(ledger))
+            if not answer.agrees
         ),
-        open=tuple(f"{one.decision.task_id} {one.state}" for one in decisions if one.state in OPEN),
+        open=tuple(
+            f"{logged.decision.task_id} {logged.state}"
+            for logged in decisions
+            if logged.state in OPEN
+        ),
         decisions=len(decisions),
     )

@@ -109,7 +109,7 @@ def test_it_reviews_accounts(client: Any) -> None:
     bundles = client.bundles.list(account_status="in_review", per_page=100)["data"]
     assert len(bundles) >= 2
     read = [client.bundles.get(bundle["id"])["data"] for bundle in bundles]
-    assert any(one["account"]["feedback_history"] for one in read)
+    assert any(bundle["account"]["feedback_history"] for bundle in read)
     delivered = client.accounts.get(read[0]["saved_account_id"])["data"]
     assert delivered["platform"] == read[0]["platform"]
     assert client.bundles.get_account(bundles[0]["id"])["data"]["status"] == "in_review"

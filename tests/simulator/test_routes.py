@@ -209,7 +209,7 @@ def test_accounts_that_cannot_work() -> None:
     assert code(client.post("/comments", json=rows[0])) == "SAVED_ACCOUNT_NOT_OWNED"
     assert code(client.post("/comments", json=rows[1])) == "COMMENT_ACCOUNT_NOT_MANAGED"
     rejected = client.post("/comments", json={"tasks": rows}).json()["data"]["rejected"]
-    assert [one["reason"] for one in rejected] == [
+    assert [error["reason"] for error in rejected] == [
         "account_not_owned",
         "account_not_managed",
         "account_lookup_failed",

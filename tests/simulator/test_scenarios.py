@@ -25,10 +25,12 @@ def test_the_default_scenario_holds_every_status_and_accounts_in_review(seed: in
     ahead = sorted(((task.review_until or 0) - world.now) / HOUR for task in waiting)
     assert 0 < ahead[0] < 2
     assert ahead[-1] > 48
-    in_review = [one for one in world.bundles.values() if one.account_status == "in_review"]
+    in_review = [
+        bundle for bundle in world.bundles.values() if bundle.account_status == "in_review"
+    ]
     assert len(in_review) >= 2
-    assert any(one.history for one in in_review)
-    assert any(not one.history for one in in_review)
+    assert any(bundle.history for bundle in in_review)
+    assert any(not bundle.history for bundle in in_review)
 
 
 @pytest.mark.parametrize("tasks", [0, 1, 230])

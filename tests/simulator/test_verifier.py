@@ -84,7 +84,10 @@ def test_the_nearest_passer_by_is_the_best_of_all_that_are_seen(text: str, befor
     """Few or many of them: held against comparing every comment by itself."""
     world = a_world()
     task = a_task(world, text=text, comments_before=before, comments_per_hour=0)
-    seen = {one.id: similarity(text, one.text) for one in scrape(task.video, world.now).comments()}
+    seen = {
+        comment.id: similarity(text, comment.text)
+        for comment in scrape(task.video, world.now).comments()
+    }
     best = max(seen.values(), default=0.0)
     attempt = check(task, world.now, Choices(), scrape_fails=False)
     assert attempt.match_score == round(best, 4)

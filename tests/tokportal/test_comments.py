@@ -299,7 +299,7 @@ def test_a_whole_number_beyond_64_bits_is_unknown(value: float) -> None:
     attempts = [an_attempt_row(comments_scraped=value), an_attempt_row(comments_scraped=2**63 - 1)]
     body = {"data": {"task_id": a_row()["id"], "attempts": attempts}}
     seen = a_client(lambda _: answer(body)).get_verifications(a_row()["id"])
-    assert [one.comments_scraped for one in seen.attempts] == [None, 2**63 - 1]
+    assert [attempt.comments_scraped for attempt in seen.attempts] == [None, 2**63 - 1]
 
 
 # Lists that contradict themselves, and rows that are too large ----------------------------------

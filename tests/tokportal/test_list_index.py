@@ -85,7 +85,7 @@ def best(place: int, upcoming: Sequence[int]) -> Window:
         run = 0
         while run < len(upcoming) and upcoming[run] in rows:
             run += 1
-        return roomy, run, sum(one in rows for one in upcoming)
+        return roomy, run, sum(number in rows for number in upcoming)
 
     sizes = range(LARGEST, SMALLEST - 1, -1)
     return max((Window(place // size + 1, size) for size in sizes), key=worth)
@@ -98,7 +98,7 @@ def test_the_window_is_the_best_of_all_pages(seed: int) -> None:
     index = a_list(count, seed)
     turns = index._order
     for turn, item_id in list(enumerate(turns))[::7]:
-        upcoming = [places(index)[one] for one in turns[turn : turn + NEXT]]
+        upcoming = [places(index)[page] for page in turns[turn : turn + NEXT]]
         assert index.window(item_id) == best(places(index)[item_id], upcoming)
 
 

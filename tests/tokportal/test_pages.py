@@ -362,7 +362,7 @@ def test_only_rows_that_are_too_large_alone_are_not_read(weights: list[int]) -> 
     fat = [place for place, weight in enumerate(weights) if weight > LIMIT]
     if heavy.refused < MOST_TOO_LARGE:
         assert set(found.rows) == set(range(len(weights))) - set(fat)
-        assert [(one.place, one.id) for one in found.unread] == [(p + 1, f"t{p}") for p in fat]
+        assert [(row.place, row.id) for row in found.unread] == [(p + 1, f"t{p}") for p in fat]
         assert found.agreed
     assert heavy.refused <= MOST_READINGS * (MOST_TOO_LARGE + 10)
 
@@ -371,7 +371,7 @@ def test_one_large_row_costs_few_requests() -> None:
     """A page of a hundred with it is read in pieces, and the rest in pages as large as they fit."""
     heavy = Heavy([1] * 99 + [LIMIT + 1])
     found = read_all(heavy.page, same)
-    assert (len(found.rows), [one.place for one in found.unread]) == (99, [100])
+    assert (len(found.rows), [row.place for row in found.unread]) == (99, [100])
     assert heavy.reads == 1 + 2 + 2 + 5 + 5 + 1
 
 
@@ -388,7 +388,7 @@ def test_where_everything_is_too_large_what_is_not_looked_at_is_named() -> None:
     """The reading ends, and no row is lost without a word."""
     heavy = Heavy([LIMIT + 1] * 300)
     found = read_all(heavy.page, same)
-    assert {one.place for one in found.unread} >= set(range(1, 301))
+    assert {row.place for row in found.unread} >= set(range(1, 301))
     assert heavy.reads <= MOST_READINGS * 2 * MOST_TOO_LARGE
 
 
@@ -419,7 +419,7 @@ def test_a_large_row_at_the_head_that_tells_no_id_costs_that_row_only(others: in
     found = read_all(page, same)
 
     assert set(found.rows) == set(range(1, others + 1))
-    assert [(one.place, one.id) for one in found.unread] == [(1, None)]
+    assert [(row.place, row.id) for row in found.unread] == [(1, None)]
 
 
 def test_a_single_page_can_be_read_in_pieces_too() -> None:

@@ -233,9 +233,9 @@ def assert_open_to_everybody(visit: Visit, pages: Iterable[str]) -> None:
         found = visit.tab.evaluate("axe.run().then(r => [r.passes.length, r.violations])")
         assert found[0] > 5
         serious = [
-            (path, one["id"], [node["html"][:120] for node in one["nodes"]])
-            for one in found[1]
-            if one["impact"] in ("serious", "critical")
+            (path, problem["id"], [node["html"][:120] for node in problem["nodes"]])
+            for problem in found[1]
+            if problem["impact"] in ("serious", "critical")
         ]
         assert serious == []
     assert visit.said == []
@@ -265,7 +265,7 @@ def test_what_a_policy_may_hold_shuts_nobody_out(browser: Any, tmp_path: Path) -
     """Sealed decisions, a ladder with its forms, limits as bars, tables of lists, sliders, a page to sign."""
     with web_desk(tmp_path, tasks=2, policy=EVERYTHING) as desk:
         visit = Visit(browser, desk)
-        (task, *_) = (found.decision.task_id for found in sealed_rounds(desk.console.ledger))
+        (task, *_) = (round_.decision.task_id for round_ in sealed_rounds(desk.console.ledger))
         own = ("", "/print", "/lists", "/edit")
         pages = ("/", "/status", f"/task/{task}", *(f"/policies/all{path}" for path in own))
         assert_open_to_everybody(visit, pages)

@@ -262,7 +262,7 @@ def test_what_was_erased_still_has_its_pages(desk: WebDesk) -> None:
     ledger = desk.console.ledger
     desk.house.poll(minutes=90)
     ended = {ending.task_id for ending in ledger.endings()}
-    erased = next(one for one in ledger.decisions() if one.decision.task_id in ended)
+    erased = next(logged for logged in ledger.decisions() if logged.decision.task_id in ended)
     task, name = erased.decision.task_id, erased.decision.id
     words = json.loads(erased.decision.facts)["task"]["comment_text"]
     done = ledger.erase(

@@ -38,7 +38,7 @@ def test_a_sealed_decision_is_shown_with_its_countdown_and_cancelled_with_a_reas
 ) -> None:
     """On Today, in the queue and on its page; cancelled it becomes a question, the other is sent."""
     ana, vic = holding.person("ana", "reviewer"), holding.person("vic", "viewer")
-    tasks = [found.decision.task_id for found in sealed_rounds(holding.console.ledger)]
+    tasks = [round_.decision.task_id for round_ in sealed_rounds(holding.console.ledger)]
     for path in ("/", "/queue"):
         assert all(f'href="/task/{task}"' in vic.get(path).text for task in tasks)
     shown = vic.get(f"/task/{tasks[0]}").text

@@ -44,4 +44,8 @@ def test_a_rule_s_card_shows_its_step_and_an_operator_moves_it(tmp_path: Path) -
 
         assert desk.effects() == ["approve"]
         story = ladder.story(desk.console.ledger, "climbs", rule)
-        assert [(one.step, one.who) for one in story] == [(0, None), (0, "opal"), (1, "opal")]
+        assert [(standing.step, standing.who) for standing in story] == [
+            (0, None),
+            (0, "opal"),
+            (1, "opal"),
+        ]

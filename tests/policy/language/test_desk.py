@@ -20,9 +20,9 @@ def test_the_mistakes_of_a_desk_are_met(cases: list[Case]) -> None:
     """Of the wanted severity, on its line, once, with her own value in the cure and no other example."""
     judged = {case.title: judge(case) for case in cases}
     missed = [
-        f"{title}: {found.missing}\n{found.shown}"
-        for title, found in judged.items()
-        if found.grade != 3
+        f"{title}: {verdict.missing}\n{verdict.shown}"
+        for title, verdict in judged.items()
+        if verdict.grade != 3
     ]
 
     assert not missed, "\n".join(missed)

@@ -241,6 +241,6 @@ def test_a_bracket_left_open_at_the_end_is_shown_where_it_stands(end: str) -> No
         BASE.rstrip() + "\npatterns:\n  a:\n    matches: [#n2024]\n    does not match:" + end
     )
 
-    found = [one for one in parsed.findings if one.message == "this [ is never closed"]
+    found = [finding for finding in parsed.findings if finding.message == "this [ is never closed"]
     last = BASE.rstrip().count("\n") + 4
-    assert [(one.span.line, one.span.column) for one in found] == [(last, 14)]
+    assert [(finding.span.line, finding.span.column) for finding in found] == [(last, 14)]

@@ -34,7 +34,10 @@ def found() -> list[MovableNumber]:
 def test_each_number_stands_where_it_says() -> None:
     """Counts, sums, scores, shares and plain lengths; no date, no `1h30m`, nothing in quotes."""
     lines = POLICY.splitlines()
-    said = [(one.fact, lines[one.line - 1][one.start - 1 : one.end - 1]) for one in found()]
+    said = [
+        (number.fact, lines[number.line - 1][number.start - 1 : number.end - 1])
+        for number in found()
+    ]
 
     assert said == [
         ("task.cm_payout_amount", "0.25"),
@@ -44,11 +47,11 @@ def test_each_number_stands_where_it_says() -> None:
         ("task.time_left", "6"),
         ("account.dispute_share_30d", "35"),
     ]
-    assert all(float(text) == one.value for one, (_, text) in zip(found(), said, strict=True))
+    assert all(float(text) == number.value for number, (_, text) in zip(found(), said, strict=True))
 
 
 def test_a_slider_reaches_as_far_as_makes_sense() -> None:
     """A score to 1, a share to 100 %, a sum and a count to some times what they are."""
-    reach = [(one.most, one.step) for one in found()]
+    reach = [(number.most, number.step) for number in found()]
 
     assert reach == [(1.0, 0.01), (10.0, 1), (396.0, 1), (1.0, 0.01), (24.0, 1), (100.0, 1)]

@@ -65,12 +65,12 @@ def is_cured(text: str, sheet: bytes, finding: Finding) -> bool:
 
 def _errors_on(text: str, sheet: bytes, line: int) -> set[tuple[str, str]]:
     return {
-        (found.code, found.message)
-        for found in check(text.encode(), sheet).findings
-        if found.severity is Severity.ERROR
-        and (found.path, found.span.line) == (NAME, line)
-        and not found.code.startswith("P2")
-        and found.code not in _NEEDED
+        (finding.code, finding.message)
+        for finding in check(text.encode(), sheet).findings
+        if finding.severity is Severity.ERROR
+        and (finding.path, finding.span.line) == (NAME, line)
+        and not finding.code.startswith("P2")
+        and finding.code not in _NEEDED
     }
 
 

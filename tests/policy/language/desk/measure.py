@@ -202,7 +202,7 @@ def judge(case: Case) -> Judged:
     over = len(errors or loud) - room if not some else 0
     grades = [_grade(wanted, loud, shown) for wanted in case.wanted]
     worst = min(grade for grade, _ in grades)
-    missing = [words for _, told in grades for words in told]
+    missing = [words for _, sentences in grades for words in sentences]
     if over > 0:
         missing.append(f"{over} findings too many")
         worst = min(worst, 2)
