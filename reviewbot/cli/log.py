@@ -315,7 +315,8 @@ def verify(screen: Screen, settings: Settings, checkpoint_file: str | None) -> N
 def _verify(screen: Screen, settings: Settings) -> None:
     book = checkpoints_of(settings)
     kept = KeptCheckpoints() if book is None else book.read()
-    with ledger_at(settings) as ledger:
+    # A mistyped path would pass each night; a log that was deleted does not fit its checkpoints.
+    with ledger_at(settings, must_exist=not kept.checkpoints) as ledger:
         found = ledger.verify(*kept.checkpoints, signing=signing_key_of(settings))
     for remark in (*kept.remarks, *found.remarks):
         screen.say(styled("note: ", "care") + safe_line(remark, 300))

@@ -142,11 +142,11 @@ def signing_key_of(settings: Settings) -> bytes | None:
 
 
 @contextmanager
-def ledger_at(settings: Settings) -> Iterator[Ledger]:
-    """The decision log of a key, to be read only."""
+def ledger_at(settings: Settings, *, must_exist: bool = False) -> Iterator[Ledger]:
+    """The decision log of a key, to be read only; one that does not exist is empty, or ConfigError."""
     from reviewbot.ledger.open import open_ledger
 
-    opened = open_ledger(settings.ledger, key=settings.key, read_only=True)
+    opened = open_ledger(settings.ledger, key=settings.key, read_only=True, must_exist=must_exist)
     try:
         yield opened
     finally:

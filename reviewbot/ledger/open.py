@@ -38,13 +38,14 @@ def open_ledger(
     create: bool = True,
     read_only: bool = False,
     lock: bool = False,
+    must_exist: bool = False,
 ) -> SqlLedger:
     """Open the ledger of a key at `url` (`sqlite:///PATH`, `postgresql+psycopg://…` or `memory:`).
 
     `lock` makes this the one instance on it, or raises LedgerBusy; a process that opens it so for
     several keys is one instance, with one engine. `read_only` never writes and never locks; a ledger
-    that does not exist is then an empty history, and is not made. Without `create`, a missing file is
-    LedgerUnwritable.
+    that does not exist is then an empty history, and is not made, or with `must_exist` ConfigError.
+    Without `create`, a missing file is LedgerUnwritable.
     """
     if not key or not is_name(key):
         raise ConfigError(f"a key cannot be called {safe_line(key, 60)!r}")
@@ -52,7 +53,8 @@ def open_ledger(
         return SqlLedger(in_memory(read_only=read_only), key)
     parsed = _parse(url)
     if not lock or read_only:
-        return SqlLedger(_open(parsed, create=create, read_only=read_only), key)
+        engine = _open(parsed, create=create, read_only=read_only, must_exist=must_exist)
+        return SqlLedger(engine, key)
     engine = _instance(parsed, key, create=create)
     return SqlLedger(engine, key, close=lambda: _leave(engine, key))
 
@@ -86,25 +88,38 @@ def _leave(engine: LedgerEngine, key: str) -> None:
 
 
 def _open(
-    parsed: URL, *, create: bool, read_only: bool = False, lock: bool = False
+    parsed: URL,
+    *,
+    create: bool,
+    read_only: bool = False,
+    lock: bool = False,
+    must_exist: bool = False,
 ) -> LedgerEngine:
     backend: Backend
     if parsed.get_backend_name() == "sqlite":
         backend = SQLiteFile(Path(parsed.database or ""), create=create, read_only=read_only)
         if read_only and not backend.exists():
-            return in_memory(read_only=True)
+            return _no_log(parsed, must_exist)
     else:
         backend = _on_server(parsed)
     engine = LedgerEngine(backend, read_only=read_only, lock=lock)
     try:
         if read_only and version_of(engine) is None:
             engine.close()
-            return in_memory(read_only=True)
+            return _no_log(parsed, must_exist)
         prepare(engine)
     except BaseException:
         engine.close()
         raise
     return engine
+
+
+def _no_log(url: URL, must_exist: bool) -> LedgerEngine:
+    if must_exist:
+        raise ConfigError(
+            f"there is no log at {url.render_as_string(hide_password=True)}; name one with --ledger"
+        )
+    return in_memory(read_only=True)
 
 
 def open_leases(url: str, *, ttl: float) -> LeaseTable:

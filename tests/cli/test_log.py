@@ -159,6 +159,17 @@ def test_since_and_task_narrow(call, log: Path) -> None:
     assert call("log", "show", "--since", "yesterday").code == 2
 
 
+def test_a_log_that_is_not_there_is_not_whole(call, log: Path) -> None:
+    """A path that nobody wrote to is refused; one whose log was deleted does not fit its checkpoints."""
+    missing = call("log", "verify", "--ledger", f"sqlite:///{log}.typo")
+    assert missing.code == 78
+    assert "there is no log at" in missing.err
+    assert call("log", "checkpoint").code == 0
+    for name in ("log.db", "log.db-wal", "log.db-shm"):
+        (log.parent / name).unlink(missing_ok=True)
+    assert call("log", "verify").code == 5
+
+
 def test_a_restored_copy_is_found_and_taken_over_only_with_a_reason(
     call, log: Path, tmp_path: Path
 ) -> None:
