@@ -77,8 +77,8 @@ def account_round(
     One that the log has not met begins now. Raises UsageError where there is no such account, or
     more than one begins so.
     """
-    known = [found for found in open_rounds(ledger) if found.sighting.review == bench.review]
-    ids = {found.sighting.task_id for found in known if found.sighting.task_id.startswith(named)}
+    known = [round_ for round_ in open_rounds(ledger) if round_.sighting.review == bench.review]
+    ids = {round_.sighting.task_id for round_ in known if round_.sighting.task_id.startswith(named)}
     if named and len(ids) > 1 and named not in ids:
         raise UsageError(
             f"several accounts begin with {safe_line(named, 60)!r}; write more of the id"
@@ -90,7 +90,9 @@ def account_round(
         raise UsageError(
             f"the API knows no account {safe_line(named, 60)!r}; see: reviewbot accounts list"
         ) from error
-    rounds = {found.sighting.epoch: found for found in known if found.sighting.task_id == bundle_id}
+    rounds = {
+        round_.sighting.epoch: round_ for round_ in known if round_.sighting.task_id == bundle_id
+    }
     if (item.epoch or "") not in rounds:
         sighting = OpenRound(
             review=item.review,
@@ -100,8 +102,8 @@ def account_round(
             deadline_at=None,
         )
         rounds[sighting.epoch] = Round(sighting=sighting)
-    for epoch, found in rounds.items():
-        bench.first_seen[(bundle_id, epoch)] = found.sighting.first_seen_at
+    for epoch, round_ in rounds.items():
+        bench.first_seen[(bundle_id, epoch)] = round_.sighting.first_seen_at
     return item, rounds[item.epoch or ""]
 
 
@@ -185,10 +187,10 @@ def _in_status(screen: Screen, settings: Settings, status: str, form: str) -> No
     wanted = _ALIKE if status in _ALIKE else set(ACCOUNT_STATUSES) if status == "all" else {status}
     found: dict[str, AccountReview] = {}
     with reading(settings) as api:
-        for asked in [None] if status == "all" else sorted(wanted):
+        for word in [None] if status == "all" else sorted(wanted):
             whole = read_all(
-                lambda page, per_page, asked=asked: api.list_bundles(  # type: ignore[misc]  # bound now
-                    account_status=asked, page=page, per_page=per_page
+                lambda page, per_page, word=word: api.list_bundles(  # type: ignore[misc]  # bound now
+                    account_status=word, page=page, per_page=per_page
                 ),
                 key=lambda bundle: bundle.id,
             )

@@ -82,12 +82,14 @@ def forecast(screen: Screen, settings: Settings, fresh: bool, form: str) -> None
 def _as_json(told: list[tuple[str, Forecast]], *, alone: bool) -> str:
     if alone:
         return forecast_json(told[0][1], told[0][0])
-    firsts = [at for _, found in told if found.unread and (at := found.unread[0].at) is not None]
+    firsts = [
+        at for _, outlook in told if outlook.unread and (at := outlook.unread[0].at) is not None
+    ]
     return each_key.as_json(
-        [_object(found, key) for key, found in told],
-        will_be_paid_unread=sum(len(found.unread) for _, found in told),
+        [_object(outlook, key) for key, outlook in told],
+        will_be_paid_unread=sum(len(outlook.unread) for _, outlook in told),
         first_at=min(firsts, default=None),
-        micros=sum(found.micros for _, found in told),
+        micros=sum(outlook.micros for _, outlook in told),
     )
 
 

@@ -170,14 +170,15 @@ def ack(
         with ledger_for_a_word(key) as opened:
             stands = standing_causes(opened, AlarmKind(kind))
             found.update(stands)
-            chosen = [one for one in stands if about is None or one.startswith(about)]
+            chosen = [cause for cause in stands if about is None or cause.startswith(about)]
             made = [
-                _mute(opened, key, kind, one, "acknowledgement", until, reason) for one in chosen
+                _mute(opened, key, kind, cause, "acknowledgement", until, reason)
+                for cause in chosen
             ]
             zone = zones_of(key, opened).first
-        for one in made:
-            screen.data(f"{_of(key)}{_in_words(one, zone)}.")
-    if not any(about is None or one.startswith(about) for one in found):
+        for mute in made:
+            screen.data(f"{_of(key)}{_in_words(mute, zone)}.")
+    if not any(about is None or cause.startswith(about) for cause in found):
         raise UsageError(
             f"no {kind} stands that begins so; see: reviewbot notify list --standing"
             if found
@@ -233,9 +234,9 @@ def list_(screen: Screen, settings: Settings, standing: bool, form: str) -> None
                 if standing and form == "text"
                 for cause in standing_causes(opened, kind)
             ]
-        for one in found:
-            text = f"{_of(key)}{_in_words(one, zone)}."
-            line = msgspec.json.encode({"key": key.key, **_as_object(one)}).decode()
+        for mute in found:
+            text = f"{_of(key)}{_in_words(mute, zone)}."
+            line = msgspec.json.encode({"key": key.key, **_as_object(mute)}).decode()
             screen.data(line if form == "json" else text)
         for kind, cause in stands:
             about = f": {safe_line(cause, 200)}" if cause else ""
@@ -258,15 +259,15 @@ def lift(screen: Screen, settings: Settings, kind: str, about: str | None, reaso
     now, who, why, any_was = datetime.now(UTC), person_of(settings), reason_of(reason), False
     for key in settings.each():
         with ledger_for_a_word(key) as opened:
-            stands = [one for one in mutes_on(opened, now) if one.kind.value == kind]
+            stands = [mute for mute in mutes_on(opened, now) if mute.kind.value == kind]
             chosen = [
-                one for one in stands if about is None or (one.subject or "").startswith(about)
+                mute for mute in stands if about is None or (mute.subject or "").startswith(about)
             ]
-            for one in chosen:
-                mutes.lift(opened, one, who=who, reason=why, now=now)
+            for mute in chosen:
+                mutes.lift(opened, mute, who=who, reason=why, now=now)
             zone = zones_of(key, opened).first
-        for one in chosen:
-            screen.data(f"Lifted: {_of(key)}{_in_words(one, zone)}.")
+        for mute in chosen:
+            screen.data(f"Lifted: {_of(key)}{_in_words(mute, zone)}.")
         any_was = any_was or bool(chosen)
     if not any_was:
         raise UsageError(f"no such silence stands of {kind}; see: reviewbot notify list")
@@ -299,20 +300,20 @@ def _mute(
     )
 
 
-def _in_words(one: Mute, zone: str) -> str:
-    what = f"{one.kind.value} {safe_line(one.subject, 200)}" if one.subject else one.kind.value
-    how = "acknowledged" if one.by == "acknowledgement" else "silenced"
-    end = format_moment(one.until, zone)
-    return f"{what} is {how} by {safe_line(one.who, 80)} until {end}: {safe_line(one.reason)}"
+def _in_words(mute: Mute, zone: str) -> str:
+    what = f"{mute.kind.value} {safe_line(mute.subject, 200)}" if mute.subject else mute.kind.value
+    how = "acknowledged" if mute.by == "acknowledgement" else "silenced"
+    end = format_moment(mute.until, zone)
+    return f"{what} is {how} by {safe_line(mute.who, 80)} until {end}: {safe_line(mute.reason)}"
 
 
-def _as_object(one: Mute) -> dict[str, Any]:
+def _as_object(mute: Mute) -> dict[str, Any]:
     return {
-        "kind": one.kind.value,
-        "subject": one.subject,
-        "by": one.by,
-        "who": one.who,
-        "reason": one.reason,
-        "since": iso(one.since),
-        "until": iso(one.until),
+        "kind": mute.kind.value,
+        "subject": mute.subject,
+        "by": mute.by,
+        "who": mute.who,
+        "reason": mute.reason,
+        "since": iso(mute.since),
+        "until": iso(mute.until),
     }

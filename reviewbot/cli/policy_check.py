@@ -82,7 +82,8 @@ def _load(paths: Sequence[str]) -> list[Parsed]:
         poll = Opening().all_settings().every
     except ReviewbotError:
         poll = POLL
-    return _by_the_log([checked(one, today=now.date(), poll=poll) for one in load_all(paths)], now)
+    found = [checked(parsed, today=now.date(), poll=poll) for parsed in load_all(paths)]
+    return _by_the_log(found, now)
 
 
 def _by_the_log(found: list[Parsed], now: datetime) -> list[Parsed]:

@@ -102,7 +102,7 @@ def _asked(question: str, review: ReviewKind) -> list[Fact]:
     found = manual.find_facts(question, review)
     if not found:
         catalogue = catalog.CATALOGUE[review]
-        families = sorted({known.split(".")[0] for known in catalogue})
+        families = sorted({fact.split(".")[0] for fact in catalogue})
         near = nearest(question, [*catalogue, *families], most=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {listed(families, 'and')}"
         raise UsageError(f"no fact is called or answers {question!r}; {hint}")

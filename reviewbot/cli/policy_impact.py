@@ -107,8 +107,8 @@ def _diff_lines(counts: Counts, old: Judge, new: Judge, broken: list[str]) -> It
             yield f"    {part.count:>7,}  {safe_line(old_rule)}  →  {safe_line(new_rule)}"
         if number < MOST_EXPLAINED:
             yield from _example(examples.get(cell.samples[0]), old, new)
-    for word, kept in zip(("old", "new"), counts.totals.kept, strict=True):
-        yield from _limits(kept, f"{word} limits")
+    for word, limits in zip(("old", "new"), counts.totals.kept, strict=True):
+        yield from _limits(limits, f"{word} limits")
     yield from _totals(impact, counts.days)
     yield from _people(counts.people)
     yield from (styled(f"stopped: {safe_line(text)}", "bad") for text in broken)

@@ -187,7 +187,7 @@ def _prove(judge: Judge, file: Path, text: str, test: WrittenTest) -> None:
     results = run_cases(compile_policy(parsed.policy)) if parsed.policy is not None else ()
     if any(result.test.name == test.name and result.passed for result in results):
         return
-    errors = (found.message for found in parsed.findings if found.severity is Severity.ERROR)
+    errors = (finding.message for finding in parsed.findings if finding.severity is Severity.ERROR)
     raise UsageError(f"the test could not be written: {next(errors, 'it would not pass')}")
 
 

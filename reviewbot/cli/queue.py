@@ -119,7 +119,7 @@ def list_(
     say_health(screen, settings, form)
     questions, looks = _asked_of(settings, now)
     waiting = len(questions)
-    questions = [asked for asked in questions if _is_meant(asked[0], to, rule, account)]
+    questions = [row for row in questions if _is_meant(row[0], to, rule, account)]
     if form == "json":
         for question, _, name in questions:
             screen.data(msgspec.json.encode(line_of(question, name)).decode())

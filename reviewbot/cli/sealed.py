@@ -48,14 +48,14 @@ def sealed(screen: Screen, settings: Settings, form: str) -> None:
         zones = zones_of(settings, opened)
         rounds = sorted(seal.sealed_rounds(opened), key=lambda found: found.decision.until or now)
     if form == "json":
-        for found in rounds:
-            screen.data(msgspec.json.encode(_line(found)).decode())
+        for round_ in rounds:
+            screen.data(msgspec.json.encode(_line(round_)).decode())
         return
     if not rounds:
         screen.say("Nothing is sealed.")
         return
     head = ("task", "does", "amount", "rule", "sent", "at")
-    screen.data(table(head, [_row(found, now, zones) for found in rounds]))
+    screen.data(table(head, [_row(round_, now, zones) for round_ in rounds]))
     screen.say("Keep one from being sent: reviewbot queue cancel TASK --reason WHY")
 
 

@@ -143,7 +143,7 @@ def _several(screen: Screen, named: Sequence[Settings], *, form: str) -> None:
 
 
 def _show(screen: Screen, seen: Sequence[Seen], now: datetime) -> None:
-    screen.data(table(OVERVIEW, [overview(*one, now) for one in seen]))
+    screen.data(table(OVERVIEW, [overview(*row, now) for row in seen]))
     for settings, beat, health in seen:
         for why in health.why:
             screen.data(f"{settings.key}: {styled(why, 'care' if health.ok else 'bad')}")

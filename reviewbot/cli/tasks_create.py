@@ -316,8 +316,8 @@ def _as_text(rows: Sequence[ResultRow]) -> str:
     """Count the outcomes, and name each row that somebody has to look at."""
     counts = Counter(row.outcome for row in rows)
     sums = [
-        styled(f"{counts[name]:>7,}  {said}", _STYLES.get(name, "care"))
-        for name, said in SAID.items()
+        styled(f"{counts[name]:>7,}  {words}", _STYLES.get(name, "care"))
+        for name, words in SAID.items()
         if counts[name]
     ]
     notable = [row for row in rows if row.outcome not in ("created", "would create", "already")]

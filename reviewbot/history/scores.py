@@ -113,9 +113,9 @@ def grade_thing(decisions: Iterable[Logged]) -> Iterator[Graded]:
         for grade, count in card.counts.items():
             micros = card.micros_against if grade.against else 0
             yield "grade", card.action.value, card.rule, grade.value, count, 0, micros
-    for asked in score.asked:
+    for answers in score.asked:
         for word in ("paid", "sent_back", "nobody"):
-            yield "asked", "", asked.rule, word, getattr(asked, word), 0, 0
+            yield "asked", "", answers.rule, word, getattr(answers, word), 0, 0
 
 
 def grade_batches(batches: Iterable[Any]) -> Iterator[list[Graded]]:
@@ -194,7 +194,7 @@ class Scores:
     def _of(self, kind: str) -> Iterator[tuple[tuple[str, str, str, str], int]]:
         """The counts of a kind, the largest first, those alike by name."""
         found = ((key, count) for key, count in self._counts.items() if key[0] == kind and count)
-        return iter(sorted(found, key=lambda one: (-one[1], one[0])))
+        return iter(sorted(found, key=lambda pair: (-pair[1], pair[0])))
 
     def decided(self) -> dict[tuple[str, str], Decided]:
         """What was decided, by (who, action)."""

@@ -59,7 +59,7 @@ def locale_names(name: str) -> tuple[str, ...]:
     meant = (languages | _OWN_NAMES).get(name.casefold().strip())
     if meant is not None:
         return (meant,)
-    return tuple(sorted(found.replace("_", "-") for found in localedata.locale_identifiers()))
+    return tuple(sorted(code.replace("_", "-") for code in localedata.locale_identifiers()))
 
 
 def territory_named(name: str) -> str | None:

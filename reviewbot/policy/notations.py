@@ -43,11 +43,11 @@ _NUMBERS = _numbered(
 _TENS = "twenty zwanzig,thirty dreißig,forty vierzig,fifty fünfzig,sixty sechzig,seventy siebzig,eighty achtzig"
 _NUMBERS |= {word: 10 * ten for word, ten in _numbered(f"{_TENS},ninety neunzig", 2).items()}
 _NUMBERS |= {
-    form: _NUMBERS[ten] + one
-    for word, one in tuple(_NUMBERS.items())
+    form: _NUMBERS[ten] + unit
+    for word, unit in tuple(_NUMBERS.items())
     for ten in f"{_TENS},ninety neunzig".replace(",", " ").split(" ")
     for form in (f"{ten}-{word}", f"{ten} {word}", f"{word}und{ten}")
-    if 0 < one < 10
+    if 0 < unit < 10
 }
 _NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
 

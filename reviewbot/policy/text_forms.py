@@ -145,7 +145,7 @@ def spelt(
     pieces = shape(r"\p{L}+|[^\p{L}]+").findall(text) if len(text) <= _LONGEST else []
     spellings = [_spellings(piece, words) for piece in pieces]
     tried = islice(product(*(choice for choice, _ in spellings)), 9)
-    readings = [read(said) for said in map("".join, tried) if said != text] or [None]
+    readings = [read(spelling) for spelling in map("".join, tried) if spelling != text] or [None]
     sure = readings[0] is not None and all(is_sure for _, is_sure in spellings)
     meant = tuple(dict.fromkeys(reading for reading in readings if reading is not None))
     return meant[: 1 if sure else 2], sure

@@ -132,7 +132,7 @@ def answer(app: BotContext, chosen: Round, reply: PersonAnswer) -> AnswerResult:
 
 def how_it_ended(ledger: Ledger, beginning: str, since: datetime) -> str | None:
     """How the newest round ended of the thing whose id begins so; None where none did since then."""
-    ended = [one for one in ledger.endings(since) if one.task_id.startswith(beginning)]
+    ended = [ending for ending in ledger.endings(since) if ending.task_id.startswith(beginning)]
     if not ended:
         return None
     last = ended[-1]
@@ -161,7 +161,7 @@ def name_of(text: str) -> str:
 def checked(reply: PersonAnswer, facts: Facts, chosen: Round) -> PersonAnswer:
     """The reply with its texts trimmed. Raises UsageError where it cannot be sent."""
     action, review = reply.action, chosen.sighting.review
-    mine = [one for one in ACTIONS_OF[review] if one in WRITES]
+    mine = [write for write in ACTIONS_OF[review] if write in WRITES]
     if action not in mine:
         raise UsageError(
             f"{action.value} is no answer for {review}: it is {mine[0].value} or {mine[1].value}"
@@ -366,12 +366,12 @@ def texts_of(judge: Judge, facts: Facts, *, asked_by: str = "") -> Texts:
     """The texts of the policy for this task now."""
     policy = judge.policy
     written, unwritten = [], {}
-    for name, found in (*_reasons(policy, facts), *_corrections(policy, facts)):
-        problem = found if isinstance(found, str) else may_be_sent(found.text, facts)
+    for name, reply in (*_reasons(policy, facts), *_corrections(policy, facts)):
+        problem = reply if isinstance(reply, str) else may_be_sent(reply.text, facts)
         if problem is not None:
             unwritten[name] = problem
-        elif not isinstance(found, str):
-            written.append(found)
+        elif not isinstance(reply, str):
+            written.append(reply)
     asking = next((rule for rule in policy.rules if rule.name == asked_by), None)
     asked_for = None if asking is None else _named_by(asking)
     return Texts(written=tuple(written), unwritten=unwritten, asked_for=asked_for)
@@ -390,7 +390,9 @@ _Found = Iterator[tuple[str, CannedReply | str]]
 def _reasons(policy: Policy, facts: Facts) -> _Found:
     zone, catalogue = ZoneInfo(policy.timezone), CATALOGUE[policy.applies_to.review]
     conditions = Conditions(policy, calendars_of(policy))
-    named: list[tuple[str | None, ReasonText]] = [(one.name, one) for one in policy.reasons]
+    named: list[tuple[str | None, ReasonText]] = [
+        (reason.name, reason) for reason in policy.reasons
+    ]
     named += [
         (rule.name, rule.then.reason)
         for rule in policy.rules

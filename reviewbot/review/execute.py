@@ -143,7 +143,7 @@ class _Execution:
         if self.decision.evidence_hash is not None and self.decision.decided_by is None:
             rests_on.append(self.bench.evidence.get(self.decision.task_id))
         oldest = self.app.clock.monotonic() - self.app.limits.freshness
-        if any(one is None or one.at < oldest for one in rests_on):
+        if any(sight is None or sight.at < oldest for sight in rests_on):
             return "what it rests on was read too long ago"
         return None
 

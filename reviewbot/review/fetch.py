@@ -158,9 +158,9 @@ def kept_evidence(
 def forget_all_but(bench: ReviewPipeline, items: Iterable[ReviewItem]) -> None:
     """Drop what was kept in mind of things that no longer wait."""
     ids = {item.id for item in items}
-    for kept in (bench.sights, bench.evidence, bench.troubles, bench.refused):
-        for gone in [key for key in kept if key not in ids]:
-            del kept[gone]
+    for store in (bench.sights, bench.evidence, bench.troubles, bench.refused):
+        for gone in [key for key in store if key not in ids]:
+            del store[gone]
     rounds = {item.key for item in items}
     for key in [key for key in bench.first_seen if key not in rounds]:
         del bench.first_seen[key]
@@ -208,7 +208,10 @@ def _first_sights(
 ) -> Mapping[tuple[str, str], datetime]:
     if note:
         return ledger.sight(items, clock.now())
-    known = {(one.task_id, one.epoch): one.first_seen_at for one in ledger.unended(items[0].review)}
+    known = {
+        (sighting.task_id, sighting.epoch): sighting.first_seen_at
+        for sighting in ledger.unended(items[0].review)
+    }
     now = clock.now()
     return {(i.id, i.epoch): known.get((i.id, i.epoch), now) for i in items if i.epoch}
 
@@ -297,7 +300,8 @@ def facts_alone(
 def judge_for(item: ReviewItem, judges: Iterable[Judge]) -> Judge | None:
     """The judge whose policy covers this thing; None when none does."""
     return next(
-        (one for one in judges if covers(one.policy.applies_to, item.review, item.subject)), None
+        (judge for judge in judges if covers(judge.policy.applies_to, item.review, item.subject)),
+        None,
     )
 
 
@@ -365,10 +369,10 @@ def in_round(memory: Memory, epoch: str | None, rounds: Iterable[SeenRound]) -> 
     """The memory of a thing as seen from one of its rounds."""
     if epoch is None:
         return memory
-    earlier = [one for one in rounds if _order(one.epoch) < _order(epoch)]
+    earlier = [round_ for round_ in rounds if _order(round_.epoch) < _order(epoch)]
     if not earlier:
         return memory
-    newest = max(earlier, key=lambda one: _order(one.epoch))
+    newest = max(earlier, key=lambda round_: _order(round_.epoch))
     return replace(memory, history=_history(memory, epoch, newest, len(earlier)))
 
 

@@ -133,7 +133,7 @@ def pending_on(ledger: Ledger, question: str) -> PendingAnswer | None:
 
 def pending_answers(ledger: Ledger) -> list[PendingAnswer]:
     """Every answer on its way, oldest first."""
-    return [_decoded(kept) for kept in ledger.kept(KIND)]
+    return [_decoded(row) for row in ledger.kept(KIND)]
 
 
 def _decoded(kept: KeptValue) -> PendingAnswer:
@@ -151,7 +151,8 @@ def send_due(app: BotContext) -> Iterator[SentAnswer]:
     if not due:
         return
     rounds = {
-        (found.sighting.task_id, found.sighting.epoch): found for found in open_rounds(app.ledger)
+        (round_.sighting.task_id, round_.sighting.epoch): round_
+        for round_ in open_rounds(app.ledger)
     }
     for pending in due:
         chosen = rounds.get((pending.task_id, pending.epoch))

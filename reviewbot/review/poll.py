@@ -126,7 +126,8 @@ def poll_once(app: BotContext) -> PassSummary:
 
 def undecided(benches: Iterable[ReviewPipeline]) -> tuple[Undecided, ...]:
     """What silence would end as things stand, as far as is kept in mind; the most urgent first."""
-    return most_urgent_first(one for bench in benches for one in (bench.open_rounds or {}).values())
+    opened = (bench.open_rounds or {} for bench in benches)
+    return most_urgent_first(seen for rounds in opened for seen in rounds.values())
 
 
 class Polling:
@@ -217,8 +218,8 @@ class _Pass:
             waiting=sum(self._waiting.values()),
             reviewed=len(reviewed),
             left=sum(self._left.values()),
-            actions=Counter(one.verdict.action.value for one in reviewed if one.verdict),
-            outcomes=Counter(one.outcome.value for one in reviewed),
+            actions=Counter(result.verdict.action.value for result in reviewed if result.verdict),
+            outcomes=Counter(result.outcome.value for result in reviewed),
             requests=app.traffic.requests - self._requests,
             writes=app.traffic.writes - self._writes,
             in_quarantine=sum(self._in_quarantine.values()),
@@ -278,7 +279,7 @@ class _Pass:
         ids = [item.id for item, _ in [*turn, *ill]]
         new = [id_ for id_ in ids if (bench.review, id_) not in self._reviewed]
         app.turns.queue(bench.review, new)
-        for number, (item, known) in enumerate([*turn, *ill]):
+        for number, (item, background) in enumerate([*turn, *ill]):
             if app.clock.monotonic() >= self._pause_at:
                 yield
             now_and_then(app)
@@ -296,7 +297,7 @@ class _Pass:
                 self._note(bench, reviewed, Reviewed(item=item, outcome=ReviewOutcome.POSTPONED))
                 continue
             began = app.clock.monotonic()
-            self._stopped = self._review(bench, item, known, reviewed)
+            self._stopped = self._review(bench, item, background, reviewed)
             if self._stopped is not None:
                 return
             if reviewed[-1].outcome is ReviewOutcome.POSTPONED:
@@ -322,11 +323,11 @@ class _Pass:
             return f"{app.contact.doubtful_writes} writes in a row got no clear answer"
         return None
 
-    def _note(self, bench: ReviewPipeline, reviewed: list[Reviewed], one: Reviewed) -> None:
-        reviewed.append(one)
-        if (bench.review, one.item.id) not in self._reviewed:
-            failed = one.outcome is ReviewOutcome.POSTPONED
+    def _note(self, bench: ReviewPipeline, reviewed: list[Reviewed], result: Reviewed) -> None:
+        reviewed.append(result)
+        if (bench.review, result.item.id) not in self._reviewed:
+            failed = result.outcome is ReviewOutcome.POSTPONED
             self._app.turns.took(bench.review, self._app.clock.monotonic(), failed=failed)
-        self._reviewed[bench.review, one.item.id] = one
+        self._reviewed[bench.review, result.item.id] = result
         self._left[bench.review] -= 1
-        self._in_quarantine[bench.review] += one.outcome is State.UNKNOWN
+        self._in_quarantine[bench.review] += result.outcome is State.UNKNOWN

@@ -70,7 +70,7 @@ def reconcile(
         if ending is not None:
             ended.append(ending)
     known = {(ending.task_id, ending.epoch) for ending in ended}
-    missing = [one for one in vanished if (one.task_id, one.epoch) not in known]
+    missing = [sighting for sighting in vanished if (sighting.task_id, sighting.epoch) not in known]
     return Reconciled(tuple(ended), tuple(missing))
 
 
@@ -244,7 +244,9 @@ def _last_decision(ledger: Ledger, sighting: OpenRound, memory: Memory | None) -
         for logged in ledger.decisions(task_id=sighting.task_id)
         if logged.decision.epoch == sighting.epoch
     ]
-    return max(of_round, key=lambda one: (one.state in CLAIMED, one.state_at), default=None)
+    return max(
+        of_round, key=lambda logged: (logged.state in CLAIMED, logged.state_at), default=None
+    )
 
 
 # ------------------------------------------------------------------------------------------------
@@ -335,7 +337,11 @@ def _due(ledger: Ledger, bench: ReviewPipeline, last: datetime, now: datetime) -
         for logged in ledger.decided(policy, now - FOLLOWED)
         if logged.state in DONE and logged.decision.review == bench.review
     ]
-    back = {one.decision.task_id: one.state_at for one in decided if one.decision.action.sends_back}
+    back = {
+        logged.decision.task_id: logged.state_at
+        for logged in decided
+        if logged.decision.action.sends_back
+    }
     for ending in ledger.endings(now - FOLLOWED):
         paid = ending.status in WORDS[bench.review].paid
         if ending.review == bench.review and ending.by == "other" and not paid:
@@ -343,12 +349,12 @@ def _due(ledger: Ledger, bench: ReviewPipeline, last: datetime, now: datetime) -
     # What has just been sent back is as we saw it when we decided.
     back = {task_id: at for task_id, at in back.items() if at <= now - RIPE}
     newest_first = sorted(back, key=lambda task_id: back[task_id], reverse=True)
-    open_ones = (one for one in newest_first if not _seen_before(ledger, bench, one).get("over"))
+    open_ones = (id_ for id_ in newest_first if not _seen_before(ledger, bench, id_).get("over"))
     yield from islice(open_ones, SENT_BACK_LOOKS)
     ripe = sorted(
-        (one.decision.id, one.decision.task_id)
-        for one in decided
-        if one.decision.action.pays and last - RIPE < one.state_at <= now - RIPE
+        (logged.decision.id, logged.decision.task_id)
+        for logged in decided
+        if logged.decision.action.pays and last - RIPE < logged.state_at <= now - RIPE
     )
     yield from islice((task_id for _, task_id in ripe if task_id not in back), APPROVAL_LOOKS)
 
@@ -357,14 +363,14 @@ def _look_again(bench: ReviewPipeline, task_id: str) -> dict[str, Any]:
     seen = bench.queue.evidence(_named(bench, task_id))
     assert isinstance(seen, Timeline)
     words = WORDS[bench.review]
-    dated = [one for one in seen.attempts if one.scraped_at is not None]
-    newest = sorted(dated, key=lambda one: one.scraped_at)[-KEPT:]  # type: ignore[arg-type,return-value]
+    dated = [attempt for attempt in seen.attempts if attempt.scraped_at is not None]
+    newest = sorted(dated, key=lambda attempt: attempt.scraped_at)[-KEPT:]  # type: ignore[arg-type,return-value]
     return {
         "review": bench.review,
         "task": task_id,
         "status": seen.status,
         "over": seen.status in words.paid | words.gone,
-        "checks": [_kept(one) for one in newest],
+        "checks": [_kept(attempt) for attempt in newest],
     }
 
 
@@ -381,9 +387,9 @@ def _named(bench: ReviewPipeline, task_id: str) -> ReviewItem:
     )
 
 
-def _kept(one: Attempt) -> dict[str, Any]:
+def _kept(attempt: Attempt) -> dict[str, Any]:
     """What a grade rests on, in the form in which the log gives it back."""
-    plain = msgspec.to_builtins(one)
+    plain = msgspec.to_builtins(attempt)
     return {name: plain[name] for name in NAMES if plain[name] is not None}
 
 

@@ -379,7 +379,7 @@ def _is_left_alone(
 ) -> bool:
     now = clock.monotonic()
     troubles = (bench.troubles.get(item.id), bench.refused.get(item.id))
-    if any(one is not None and now < one.until for one in troubles):
+    if any(trouble is not None and now < trouble.until for trouble in troubles):
         return True
     latest = known.memory.latest
     if item.id in bench.refused or latest is None or not _was_asked(known, item):

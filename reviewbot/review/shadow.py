@@ -56,13 +56,15 @@ def start(ledger: Ledger, policy: Policy, *, who: str, now: datetime) -> None:
 
 def stop(ledger: Ledger, name: str | None, *, who: str, now: datetime) -> tuple[Challenger, ...]:
     """End one challenger, or all. Raises UsageError when there is none of that name."""
-    ended = tuple(one for one in challengers(ledger) if name in (None, one.name))
+    ended = tuple(
+        challenger for challenger in challengers(ledger) if name in (None, challenger.name)
+    )
     if not ended:
-        there = ", ".join(one.name for one in challengers(ledger)) or "none"
+        there = ", ".join(challenger.name for challenger in challengers(ledger)) or "none"
         raise UsageError(f"no policy {name or ''} runs in the shadow; those that do: {there}")
-    for one in ended:
-        value = {"on": False, "revision": one.revision, "path": one.path, "who": who}
-        ledger.note(TOPIC, one.name, value, now)
+    for challenger in ended:
+        value = {"on": False, "revision": challenger.revision, "path": challenger.path, "who": who}
+        ledger.note(TOPIC, challenger.name, value, now)
     return ended
 
 
@@ -86,10 +88,10 @@ def begin(
 ) -> None:
     """Find the challengers of this pass; one whose text can no longer be read is said and left."""
     judges: list[Judge] = []
-    for one in challengers(ledger):
-        judge = revisions.judge(one.revision)
+    for challenger in challengers(ledger):
+        judge = revisions.judge(challenger.revision)
         if judge is None:
-            events("shadow not readable", level="warning", policy=one.name)
+            events("shadow not readable", level="warning", policy=challenger.name)
             continue
         judges.append(judge)
     for bench in benches:

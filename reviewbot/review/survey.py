@@ -40,14 +40,14 @@ def survey(
         return
     end = clock.monotonic() + limits.freshness * SHARE_OF_FRESHNESS
     left = ENOUGH
-    for item, known in todo:
+    for item, background in todo:
         checker_shares(ledger, clock, bench)
         if len(bench.checks_seen) >= ENOUGH or left == 0 or clock.monotonic() > end:
             break
         if stopping():
             break
-        if item.epoch in known.memory.claimed or not needs_evidence(
-            clock, limits, bench, item, known
+        if item.epoch in background.memory.claimed or not needs_evidence(
+            clock, limits, bench, item, background
         ):
             continue
         left -= 1

@@ -96,7 +96,7 @@ class Conditions:
 
     def rule(self, rule: Rule, facts: Facts) -> Answer:
         """Whether a rule matches."""
-        more = (asked(facts) for asked in self.besides(rule))
+        more = (ask(facts) for ask in self.besides(rule))
         return every([self.answer(rule.when, facts), *more])
 
     def answer(self, condition: Condition | None, facts: Facts) -> Answer:

@@ -63,9 +63,9 @@ class Statements:
         self, facts: Facts, action: Action, rule: str, *, by_person: bool = False
     ) -> ForbiddenAction | None:
         """The first statement that keeps an action from being carried out on these facts."""
-        for statement, asked in zip(self._statements, self._asked, strict=True):
+        for statement, ask in zip(self._statements, self._asked, strict=True):
             if binds(statement, action, rule, by_person=by_person):
-                answer = asked(facts)
+                answer = ask(facts)
                 if answer is not False:
                     return ForbiddenAction(statement.name, answer is True)
         return None

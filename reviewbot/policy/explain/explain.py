@@ -189,12 +189,12 @@ def _turning_points(judge: Judge, facts: Facts) -> tuple[TurningPoint, ...]:
     return tuple(
         TurningPoint(
             at=moment,
-            action=made.action,
-            rule=made.rule,
-            until=made.until,
-            clock=_asked_of_clock(judge.policy, made.rule_index),
+            action=answer.action,
+            rule=answer.rule,
+            until=answer.until,
+            clock=_asked_of_clock(judge.policy, answer.rule_index),
         )
-        for moment, made in what_if.over_time(judge, facts)
+        for moment, answer in what_if.over_time(judge, facts)
     )
 
 

@@ -128,8 +128,8 @@ def read_change(old: Policy, new: Policy) -> tuple[str, ...]:
             lines.append(f"New: {title}. {' '.join(sentences)}")
         elif before[title] != sentences:
             lines.append(f"Changed: {title}.")
-            lines += [f"  before: {one}" for one in before[title] if one not in sentences]
-            lines += [f"  now: {one}" for one in sentences if one not in before[title]]
+            lines += [f"  before: {text}" for text in before[title] if text not in sentences]
+            lines += [f"  now: {text}" for text in sentences if text not in before[title]]
     return (*lines, *_moved(old, new))
 
 

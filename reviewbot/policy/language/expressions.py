@@ -30,9 +30,9 @@ def lines_of(
     """The tests in an expression, as lines, and whether one of them is enough; None where it is none."""
     said = plain(text).strip("{}[] ")
     places = []
-    for found in shape(_SUBJECT).finditer(said):
-        if (fact := _fact(found.group(1), facts)) is not None:
-            places.append((found.start(1), found.end(1), fact))
+    for match in shape(_SUBJECT).finditer(said):
+        if (fact := _fact(match.group(1), facts)) is not None:
+            places.append((match.start(1), match.end(1), fact))
     if not places and (line := _without_fact(reading, said, facts)) is not None:
         return [line], False
     if not places or places[0][0] > len("not (("):

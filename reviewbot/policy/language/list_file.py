@@ -154,7 +154,7 @@ class ListSheet:
         """Whether every column that is asked for is there once."""
         wanted: list[tuple[str, Scalar | None]] = [(self._column, self._wanted.column)]
         wanted += [(key.value.strip().casefold(), key) for key, _ in self._wanted.where]
-        lacking = [one for one in wanted if one[0] not in header]
+        lacking = [word for word in wanted if word[0] not in header]
         for name, scalar in lacking:
             self._refuse_column(head, name, scalar)
         used = {_NOTE, _UNTIL, *(name for name, _ in wanted)}

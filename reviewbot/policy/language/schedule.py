@@ -418,7 +418,7 @@ def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tupl
     for name in names:
         several = None if name is None or name.quoted else shape(_SEVERAL).split(plain(name.value))
         if name is not None and several is not None and len(several) > 1:
-            meant = f"[{', '.join(one.strip(' ()') for one in several)}]"
+            meant = f"[{', '.join(part.strip(' ()') for part in several)}]"
             message = "several people stand in brackets, with commas"
             cure = f'for one name that has such a word in it write  "{name.value}"'
             whole = (name, meant) if isinstance(tree, Scalar) else None

@@ -248,7 +248,7 @@ def _refuse_computed(reading: Reading, place: tuple[Scalar, int, int], inner: st
     if not (meant := next((word for word in words if word in reading.facts), "")):
         return False
     letters = shape(r"[\p{L}.:/ -]{4,}").findall(inner.replace(meant, ""))
-    forms = [found for found in map(_format_by_letters, letters) if found]
+    forms = [form for form in map(_format_by_letters, letters) if form]
     message = "in braces stand a fact and perhaps a format, and nothing is computed"
     under = asked(f"{{{', '.join((meant, *forms[:1]))}}}")
     reading.add("P025", place, message, under=under)

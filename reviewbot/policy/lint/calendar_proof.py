@@ -276,18 +276,18 @@ def out_of_hours(world: PolicyModel, today: date, dead: frozenset[int]) -> Itera
     Rules that the same hours hold from the same times on are one finding.
     """
     alike: dict[tuple[Asked, bool, Proof, Proof | None], list[Rule]] = {}
-    for held in prove(world, today, dead):
-        rule = world.policy.rules[held.rule]
+    for holding in prove(world, today, dead):
+        rule = world.policy.rules[holding.rule]
         cause = (
             tuple(_hours_asked(world.policy, rule)),
             bool(hours_of(world.policy, rule)),
-            held.best,
-            held.usual,
+            holding.best,
+            holding.usual,
         )
         alike.setdefault(cause, []).append(rule)
-    for (asked, acts, best, usual), rules in alike.items():
+    for (tests, acts, best, usual), rules in alike.items():
         names = rule_names(rules)
-        hours = listed((f'"{name}"' for name in dict.fromkeys(test.hours for test in asked)), "and")
+        hours = listed((f'"{name}"' for name in dict.fromkeys(test.hours for test in tests)), "and")
         related = tuple(("", rule.name_span, "is held too") for rule in rules[1:])
         if best.share > 1 - 1e-9:
             yield Finding(

@@ -154,11 +154,11 @@ def _closed_hours(policy: Policy, acting: Iterable[tuple[int, Rule]]) -> Iterato
     for number, rule in acting:
         if rule.then.action.pays or rule.then.action.sends_back:
             by_hours.setdefault(tuple(hours_of(policy, rule)), []).append((number, rule))
-    for hours, held in by_hours.items():
+    for hours, holders in by_hours.items():
         if hours:
             named = listed((f'"{name}"' for name in hours), "or")
             words = f"while the hours {named} are closed"
-            yield _Holder(words, held[0][1].name_span, tuple(held))
+            yield _Holder(words, holders[0][1].name_span, tuple(holders))
 
 
 def _asked_in_the_end(world: PolicyModel, number: int) -> Witness | None:

@@ -46,8 +46,8 @@ def overlaps(world: PolicyModel, dead: frozenset[int]) -> Iterator[Finding]:
     """
     pairs = _Pairs(world, dead)
     for severity in (Severity.WARNING, Severity.NOTE):
-        for hub, found in _by_cause(list(pairs.proven(severity))):
-            yield _finding(world, severity, hub, found)
+        for hub, spokes in _by_cause(list(pairs.proven(severity))):
+            yield _finding(world, severity, hub, spokes)
 
 
 def met_in_pairs(world: PolicyModel, dead: frozenset[int]) -> Iterator[Overlap]:
@@ -152,9 +152,9 @@ def _by_cause(pairs: Sequence[Overlap]) -> Iterator[tuple[int, list[Overlap]]]:
     for pair in pairs:
         hub = max(pair[:2], key=lambda number: (shared[number], -number))
         causes.setdefault(hub, []).append(pair)
-    for hub, found in causes.items():
+    for hub, spokes in causes.items():
         for side in (0, 1):  # what it takes from others, and what others take from it
-            if own := [pair for pair in found if pair[side] == hub]:
+            if own := [pair for pair in spokes if pair[side] == hub]:
                 yield hub, own
 
 

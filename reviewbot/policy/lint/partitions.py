@@ -192,7 +192,7 @@ def _cut_by_hours(
             true, false, unknown = (bits(truth & part > 0 for truth in truths) for part in _PARTS)
         return true, false, unknown
 
-    cut = [answers(test, known) for test, known in zip(tests, masks, strict=True)]
+    cut = [answers(test, mask) for test, mask in zip(tests, masks, strict=True)]
     return [part for part, _ in parts], cut
 
 

@@ -257,8 +257,8 @@ class PolicyModel:
     def _box_up(self) -> None:
         """Take the rules apart into boxes."""
         boxes = {number: node.boxes() for number, node in enumerate(self.rules)}
-        self.large = frozenset(number for number, found in boxes.items() if found is None)
-        self.boxes = Boxes((n, found) for n, found in boxes.items() if found is not None)
+        self.large = frozenset(number for number, parts in boxes.items() if parts is None)
+        self.boxes = Boxes((n, parts) for n, parts in boxes.items() if parts is not None)
         self._above: list[Wish] = []
         wanted, large = 0, tuple[Expression, ...]()
         for number, rule in enumerate(self.policy.rules):
@@ -303,7 +303,7 @@ class PolicyModel:
 
     def _make_facts(self) -> None:
         tests = tests_asked(self.policy)
-        cuts = {name: cut_points(self._catalogue[name], found) for name, found in tests.items()}
+        cuts = {name: cut_points(self._catalogue[name], own) for name, own in tests.items()}
         cuts = shared_cuts(cuts)
         for name in sorted(tests, key=lambda name: name != COUNT):
             fact = self._catalogue[name]
@@ -317,7 +317,7 @@ class PolicyModel:
         self._domains.append(domain)
         known = [cell.value is not None for cell in domain.cells]
         documented = (cell.documented for cell in domain.cells)
-        within = (held and says for held, says in zip(known, documented, strict=True))
+        within = (is_known and says for is_known, says in zip(known, documented, strict=True))
         self._known_cells.append((bits(known), bits(within)))
         self._sensible_cells.append(sensible)
         return len(self._domains) - 1

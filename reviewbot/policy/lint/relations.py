@@ -233,7 +233,7 @@ _FIXED_CUTS: dict[str, tuple[float, ...]] = {
 
 def shared_cuts(points: dict[str, set[float]]) -> dict[str, set[float]]:
     """Cut facts that are compared with each other at each other's points."""
-    cuts = {name: found | set(_FIXED_CUTS.get(name, ())) for name, found in points.items()}
+    cuts = {name: places | set(_FIXED_CUTS.get(name, ())) for name, places in points.items()}
     before = 0
     while before < (now := sum(map(len, cuts.values()))):
         before = now

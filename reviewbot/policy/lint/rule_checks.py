@@ -211,9 +211,9 @@ def reached_by_not_knowing(world: PolicyModel, dead: frozenset[int]) -> Iterator
     All that one rule lets by, because the same facts are unknown, is one finding.
     """
     passed: dict[tuple[int, tuple[str, ...]], list[tuple[int, Witness]]] = {}
-    for i, j, found in passed_unknown(world, dead):
-        missing = (n for n in facts_asked(world.policy.rules[j]) if found.facts[n] is None)
-        passed.setdefault((j, tuple(missing)), []).append((i, found))
+    for i, j, example in passed_unknown(world, dead):
+        missing = (n for n in facts_asked(world.policy.rules[j]) if example.facts[n] is None)
+        passed.setdefault((j, tuple(missing)), []).append((i, example))
     for (j, unknown), takers in passed.items():
         yield _passed(world, j, unknown, takers)
 

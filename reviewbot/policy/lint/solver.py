@@ -62,7 +62,7 @@ def opposite(truths: int) -> int:
 
 def bits(chosen: Iterable[bool]) -> int:
     """The numbers of what was chosen, as bits."""
-    return sum(1 << i for i, held in enumerate(chosen) if held)
+    return sum(1 << i for i, is_set in enumerate(chosen) if is_set)
 
 
 class PartitionedTest:

@@ -70,8 +70,8 @@ class SentText(msgspec.Struct, frozen=True, kw_only=True):
 def texts_sent(world: PolicyModel, dead: frozenset[int]) -> Iterator[SentText]:
     """Every text that can be sent, with its conditions."""
     for what, number, span, then, wishes in _senders(world, dead):
-        for index, (asked, template) in enumerate(sent_texts(then)):
-            narrower = [(world.circuit(condition), truths) for condition, truths in asked]
+        for index, (conditions, template) in enumerate(sent_texts(then)):
+            narrower = [(world.circuit(condition), truths) for condition, truths in conditions]
             yield SentText(
                 what=what,
                 rule=number,

@@ -114,11 +114,11 @@ class TextClasses:
                 row = true | self._minds, false | self._minds
                 self._rows.setdefault(row, Cell(value=self._typical, low=0, sure=False))
         free = self._sampled if len(self._looks) > MOST_CLASSED else self._combined
-        for answers, found in free():
+        for answers, example in free():
             known = self._rows.get(answers)
-            if known is None or (found is not None and not known.sure):
-                value = self._typical if found is None else found
-                self._rows[answers] = Cell(value=value, low=0, sure=found is not None)
+            if known is None or (example is not None and not known.sure):
+                value = self._typical if example is None else example
+                self._rows[answers] = Cell(value=value, low=0, sure=example is not None)
             else:  # there may be texts of any length beside the named ones
                 self._rows[answers] = replace(known, low=0, high=None)
 
@@ -185,8 +185,8 @@ class TextClasses:
         yield self._unnamed(0, sum(self._looks.values())), None
         names = set(map(fold, self._named))
         most = max(2 * len(self._looks), MOST_ASKED // len(self._looks))
-        for held in islice(self._samples(), most):
-            text = next(_texts_with(held, self._patterns, self._typical), self._typical)
+        for looks in islice(self._samples(), most):
+            text = next(_texts_with(looks, self._patterns, self._typical), self._typical)
             if fold(text) not in names:
                 yield self._ask(text), text
 

@@ -21,7 +21,7 @@ class CannotEdit(ValueError):
 def with_entry(policy: Policy, name: str, entry: ListEntry, read: Read) -> str:
     """The text with an entry added to a list, or in the place of the one of its value. Raises CannotEdit."""
     named = _named(policy, name)
-    kept = tuple(known for known in named.entries if known.id.casefold() != entry.id.casefold())
+    kept = tuple(other for other in named.entries if other.id.casefold() != entry.id.casefold())
     source = _added(policy.source, named, entry)
     if len(kept) < len(named.entries):
         both = read(source).policy
@@ -34,7 +34,7 @@ def with_entry(policy: Policy, name: str, entry: ListEntry, read: Read) -> str:
 def without_entry(policy: Policy, name: str, value: str, read: Read) -> str:
     """The text without an entry of a list. Raises CannotEdit."""
     named = _named(policy, name)
-    kept = tuple(known for known in named.entries if known.id != value)
+    kept = tuple(entry for entry in named.entries if entry.id != value)
     if len(kept) == len(named.entries):
         raise CannotEdit(f"{value!r} is not in this list any more")
     if not kept:
@@ -85,9 +85,10 @@ def _added(source: str, named: NamedList, entry: ListEntry) -> str:
 
 def _removed(source: str, named: NamedList, value: str) -> str:
     lines = source.splitlines(keepends=True)
-    entry = next(known for known in named.entries if known.id.casefold() == value.casefold())
+    entry = next(other for other in named.entries if other.id.casefold() == value.casefold())
     if not _is_block(lines, entry):
-        return _as_block(source, named, tuple(one for one in named.entries if one is not entry))
+        rest = tuple(other for other in named.entries if other is not entry)
+        return _as_block(source, named, rest)
     del lines[entry.span.line - 1 : _end(lines, entry)]
     return "".join(lines)
 

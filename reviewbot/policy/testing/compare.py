@@ -245,7 +245,7 @@ class Impact(msgspec.Struct):
     def by_rule(self) -> list[tuple[str, str, Transition]]:
         """What the new policy says, by (action, rule), the most frequent first."""
         sums = _summed((new, transition) for (_, new), transition in self.moves.items())
-        return [(*said, transition) for said, transition in sums.items()]
+        return [(*answer, transition) for answer, transition in sums.items()]
 
     def new_total(self, action: str) -> Transition:
         """All reviews for which the new policy says this action."""
