@@ -233,7 +233,7 @@ def test_what_is_empty_is_neither_none_nor_all(right: str, empty: str) -> None:
 def test_an_empty_list_that_can_only_say_none_is_taken(part: str) -> None:
     """Nobody is excepted, no day is closed, no example is given."""
     findings = parse_good(GOOD.replace("rules:", f"{part}\nrules:", 1)).findings
-    assert {told.code for told in findings} <= {"P340"}
+    assert {finding.code for finding in findings} <= {"P340"}
 
 
 def test_of_accounts_no_money_is_counted() -> None:
