@@ -167,6 +167,23 @@ def _single(words: tuple[str, ...]) -> dict[str, None]:
     return dict.fromkeys(word for phrase in words for word in phrase.split(" "))
 
 
+_FAILS = r".*(?:\b(?:not|cannot|no|nicht|kein\p{L}*|without|ohne|(?:do|does|did|is|was|wo|ca|must|should|could|has)n['’]?t)\b|couldnt|\bun\p{L}|fail|fehl).*"
+_WRONG, _RIGHT = (
+    r".*(?:wrong|other|different|falsch|ander|fremd).*",
+    r".*(?:right|correct|same|richtig|own|eigen).*",
+)
+
+
+def same_sense(text: str, value: str) -> bool:
+    """Whether a word is not the opposite of a value that is spelt much like it: `could verify`, `right account`."""
+    denies = [shape(_FAILS).fullmatch(said) is not None for said in (text, value)]
+    return denies[0] is denies[1] and not (
+        shape(_WRONG).fullmatch(value)
+        and shape(_RIGHT).fullmatch(text)
+        and not shape(_WRONG).fullmatch(text)
+    )
+
+
 def listed(words: Iterable[str], last: str = "or") -> str:
     """Write `a, b or c`."""
     words = list(words)

@@ -33,6 +33,7 @@ from reviewbot.policy.text_forms import (
     listed,
     odd_letter,
     only_cure,
+    same_sense,
     shape,
     spelt,
 )
@@ -208,6 +209,7 @@ def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value"
         if value.casefold() == text.casefold():
             return value
     message = f'there is no {what} "{text}"'
+    near = tuple(value for value in values if same_sense(text, value))
     if (odd := odd_letter(text)) is not None:
         message = f'"{text}" holds a letter that only looks Latin: {letter_name(odd)}'
     raise _misread(
@@ -215,9 +217,9 @@ def read_choice(text: str, at: int, values: tuple[str, ...], what: str = "value"
         message,
         text,
         at,
-        under=did_you_mean(text, values),
+        under=did_you_mean(text, near),
         cure=None if what == "value" else f"it is one of {listed(values)}",
-        replacement=only_cure(text, values),
+        replacement=only_cure(text, near),
     )
 
 

@@ -6,12 +6,12 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import ACTIONS_OF, Action
 from reviewbot.policy.language.grammar import TEST
+from reviewbot.policy.language.qualified import is_object, qualified
 from reviewbot.policy.language.reader import Reading, first_line
 from reviewbot.policy.language.spoken import STARTS, as_moment
 from reviewbot.policy.language.synonyms import ACTIONS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
 from reviewbot.policy.notations import as_duration, plain
-from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
     asked,
     did_you_mean,
@@ -65,7 +65,8 @@ def _key_behind(action: str, rest: str) -> str | None:
     """The key whose value stands behind an action on its line; None where it takes none."""
     if action == Action.ESCALATE and rest not in set(Action):
         asks = len(rest.split(" ")) > 2 or rest.startswith("question")
-        return "question" if asks and not rest.startswith("to ") else "to"
+        names = rest.startswith("to ") or "@" in rest or not rest.islower()
+        return "question" if asks and not rest.startswith("to ") else "to" if names else None
     if rest in set(Action):
         return _JOINS[1]
     if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
@@ -126,7 +127,7 @@ def _with_people(rest: str) -> str:
 
 def _goes_on(action: str, rest: str, allowed: tuple[Action, ...]) -> bool:
     """Whether what stands behind the word for an action is the rest of a sentence, and no name or reason."""
-    if rest.split(" ")[0] in _SMALL or meaning(rest, ACTIONS, allowed) == action:
+    if is_object(rest) or rest.split(" ")[0] in _SMALL or meaning(rest, ACTIONS, allowed) == action:
         return True
     return action == Action.ESCALATE and rest.islower() and " " not in rest
 
@@ -142,14 +143,25 @@ def _on_own_line(
         under = f"write  {action}  here, and a rule of its own for the other"
         return "one rule does one thing", under
     rest = rest.removeprefix(name).lstrip(": ") or "yes"
+    if name in ("reason", "because") and not _is_said(reading, rest):
+        rest = " and why"
     if what != "then:":
         lines = f"write below it  then: {action}  and  {name}: {rest}"
         return f"{what}  takes an action alone", asked(action) if what == "expect:" else lines
     if action == Action.WAIT:
         start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
-        rest = as_moment(rest, start, calendars) or f"{as_duration(rest) or rest} {start}"
+        length = as_duration(rest) if ":" not in rest else None
+        moment = as_moment(rest, start, calendars) or (length and f"{length} {start}")
+        if moment is None:
+            return "a wait is until a moment, which stands behind  until:", asked(action)
+        rest = moment
     message = f"{name}:  stands on a line of its own"
     return message, f"write  then: {action}  and below it  {name}: {rest}"
+
+
+def _is_said(reading: Reading, rest: str) -> bool:
+    """Whether words can be a reason: the name of one, or a sentence; `comment` or `(?)` is none."""
+    return len(rest.split(" ")) > 2 or bool(nearest(rest, reading.declared.get("reason", ())))
 
 
 _SMALL = ("an", "at", "back", "it", "the", "them", "him", "her", "den", "die", "das", "zum", "zur")
@@ -173,8 +185,9 @@ def refuse_action(
     word = scalar.value
     message = f'there is no action "{word}"'
     under, replacement = did_you_mean(word, allowed), only_cure(word, allowed)
-    if (denied := _denied(word, allowed, what)) is not None:
-        (message, under), replacement = denied, None
+    found = qualified(reading, word, allowed, what)
+    if found is not None:
+        message, under, replacement = found.message, found.under, None
     elif word in set(Action):
         action = Action(word)
         other = action.writes and action not in ACTIONS_OF[reading.review]
@@ -184,7 +197,7 @@ def refuse_action(
         message, under = more
     elif replacement is None:
         under = _by_meaning(reading, scalar, allowed, under, what)
-    cure = _effects(allowed, under if denied else None)
+    cure = (found and found.cure) or _effects(allowed, under if found else None)
     if what == "if undecided:" and under == asked(Action.DISPUTE):
         names = reading.declared.get("reason", ())
         name = f"reason: {names[0]}" if len(names) == 1 else "reason:  with a name from  reasons:"
@@ -195,7 +208,7 @@ def refuse_action(
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
 
 
-_SOMEBODY = r"(?:to |an |for |für |zu )?(\S+@\S+\.\S+|(?-i:\p{Lu})\p{Ll}+(?: (?-i:\p{Lu})\p{Ll}+)?)"
+_SOMEBODY = r"(?:to |an |for |für |zu )?(\S+@\S+\.\S+|(?-i:\p{Lu}\p{Ll}+)(?: (?-i:\p{Lu}\p{Ll}+))?)"
 
 
 def _by_meaning(
@@ -228,7 +241,7 @@ def _somebody_in(text: str) -> str:
     names = [
         word
         for word in plain(text).split(" ")
-        if word.istitle() and not nearest(word, [*ACTIONS, *_SMALL], most=1)
+        if word.istitle() and word != "Hand" and not nearest(word, [*ACTIONS, *_SMALL], most=1)
     ]
     return names[0] if len(names) == 1 else ""
 
@@ -238,22 +251,3 @@ def _effects(allowed: tuple[Action, ...], hint: str | None) -> str:
     named = [action for action in allowed if action in (hint or "").split()]
     cure = listed(f"{action} ({_EFFECTS[action]})" for action in named or allowed)
     return cure if named else f"actions are {cure}"
-
-
-def _denied(word: str, allowed: tuple[Action, ...], what: str) -> tuple[str, str | None] | None:
-    """What to say of an action with a word for not in front: message, and what to write."""
-    turned = begins(word, f"do not,don't,dont,no,{NOT}")
-    if inside := shape(r"(dis|un|non)-?(\p{L}{3,})").fullmatch(word):
-        turned = turned or ("", *inside.groups())
-    said = "" if turned is None else turned[2]
-    action = only_cure(said, allowed) or meaning(said, ACTIONS, allowed)
-    if turned is None or action is None:
-        return None
-    form = {"expect:": "expect never:", "then: of never:": "then:"}.get(what)
-    others = [other for other in _INSTEAD if other in allowed and other != action]
-    under = asked("  or  ".join(others[:2])) if form is None else f"write  {form} {action}"
-    return f"{what}  takes an action, without  {turned[1]}", under
-
-
-_INSTEAD = (Action.DISPUTE, Action.REQUEST_CORRECTIONS, Action.ESCALATE, Action.APPROVE)
-"""What is likely done where something is not, the likeliest first."""

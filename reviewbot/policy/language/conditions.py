@@ -24,10 +24,9 @@ from reviewbot.policy.language.hints import (
     warn_blanks,
     warn_country,
     warn_ends,
-    warn_ids,
-    warn_words,
 )
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.whole_texts import warn_ids, warn_inside, warn_listed, warn_words
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
     AllOf,
@@ -310,10 +309,8 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
             message = f'"{word}" is the name of hours, not a moment'
             meant = f"{'not ' * (word != scalar.value)}in hours {word}"
             reading.add("P112", scalar, message, under=f"write  {meant}", replacement=meant)
-        elif (both := lines_of(reading, f"{fact.name}: {scalar.value}", reading.facts)) and both[0][
-            1:
-        ]:
-            cure = f"one test a line: write  {'  and below it  '.join(both[0])}"
+        elif both := _two_tests(reading, scalar.value, fact):
+            cure = f"one test a line: write  {'  and below it  '.join(both)}"
             reading.add("P013", scalar, "a second test stands in this line", cure=cure)
         else:
             misread_test(reading, scalar, misread, fact)
@@ -331,6 +328,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
         return None
     if isinstance(test, TextTest):
         reading.look_at(scalar)
+        warn_inside(reading, scalar, fact, test)
     elif isinstance(test, OneOf) and fact.type is FactType.TEXT:
         if refuse_folded(reading, scalar):
             return None
@@ -342,6 +340,17 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
         warn_ids(reading, scalar, fact)
         warn_country(reading, scalar, fact, test)
     return test
+
+
+def _two_tests(reading: Reading, text: str, fact: Fact) -> list[str]:
+    """The lines of two tests in one, of which the second has its fact; `wrong account not ok` names none."""
+    both = lines_of(reading, f"{fact.name}: {text}", reading.facts)
+    lines = both[0] if both else []
+    names = [
+        word for line in lines[1:] for word in line.partition(":")[0].rpartition(".")[2].split("_")
+    ]
+    joined = shape(r".*(?:\b(?:and|und|or|oder|but)\b|[&|,;]).*").fullmatch(text)
+    return lines if len(lines) > 1 and (joined or all(word in fold(text) for word in names)) else []
 
 
 def _in_range(reading: Reading, scalar: Scalar, fact: Fact, test: FactTest) -> bool:
@@ -369,6 +378,7 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
             continue
         if fact.type is FactType.TEXT:
             reading.look_at_word(scalar)
+            warn_listed(reading, scalar, fact)
         _in_range(reading, scalar, fact, OneOf(values=(value,), exact=(True,)))
         values.append(value)
         exact.append(is_exact)

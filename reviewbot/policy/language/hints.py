@@ -19,7 +19,7 @@ from reviewbot.policy.locales import territory_named
 from reviewbot.policy.model import FactTest
 from reviewbot.policy.notations import as_number, as_percent
 from reviewbot.policy.operators import OneOf
-from reviewbot.policy.operators.phrases import NOT, TEXTS, begins
+from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
     asked,
     asked_of,
@@ -377,21 +377,6 @@ def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> N
             reading.warn("P315", scalar.span, message, under=under, cure=cure)
 
 
-def warn_ids(reading: Reading, scalar: Scalar, fact: Fact) -> None:
-    """Warn of an id with a blank or a sign that parts several: nothing would equal it."""
-    own = scalar.value.removeprefix("not ")
-    pieces = shape(r" ?[;/|&] ?| ").split(own)
-    if not fact.name.endswith("_id") or len(pieces) < 2 or scalar.quoted:
-        return
-    no = "not " * (own != scalar.value)
-    meant = [f"{no}[{', '.join(pieces)}]"]
-    if own.split(" ") == pieces and len(pieces) == 2:
-        meant = [*(f"{no}{sign.join(pieces)}" for sign in "-_"), *meant]
-    message = f'no account has an id such as "{scalar.value}"'
-    cure = "write the id as the account has it"
-    reading.warn("P315", scalar.span, message, under=asked("  or  ".join(meant)), cure=cure)
-
-
 def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:
     """Warn of values with a blank in a list that is asked of an id, which has none: nothing would equal them."""
     named = reading.lists.get(name)
@@ -418,17 +403,6 @@ def warn_ends(reading: Reading, sequence: Sequence, fact: Fact) -> None:
         message = "two values are meant here, and none between them"
         under, cure = asked(f"between {' and '.join(texts)}"), "keep it if just these are meant"
         reading.warn("P112", sequence.span, message, under=under, cure=cure)
-
-
-def warn_words(reading: Reading, scalar: Scalar, fact: Fact) -> None:
-    """Warn of `has promo`, which only that very text equals."""
-    found = begins(scalar.value, TEXTS)
-    meant = meant_test(reading, scalar.value, fact) if found and found[2] else None
-    if meant is None or not meant.text or scalar.quoted:
-        return
-    message = "all of this is the one text that is looked for"
-    cure = f"for the text itself write  exactly {scalar.value}"
-    reading.warn("P112", scalar.span, message, under=asked(meant.text), cure=cure)
 
 
 def refuse_commas(reading: Reading, sequence: Sequence, fact: Fact) -> bool:

@@ -13,8 +13,9 @@ from decimal import Decimal
 
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.language.meant_texts import SEVERAL, AskedText, Meant
+from reviewbot.policy.language.opposites import DENIED, SIDES, TURNING
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.spoken import by_the_clock, clock_in
+from reviewbot.policy.language.spoken import by_the_clock, how_long_ago
 from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.notations import (
     DATE_WORDS,
@@ -49,7 +50,7 @@ from reviewbot.policy.operators.phrases import (
     turned_round,
 )
 from reviewbot.policy.operators.words import well_spelt
-from reviewbot.policy.text_forms import nearest, only_cure, shape, spelt
+from reviewbot.policy.text_forms import nearest, only_cure, same_sense, shape, spelt
 
 _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.COUNT: as_count,
@@ -59,8 +60,6 @@ _NUMBERS: dict[FactType, Callable[[str], str | None]] = {
     FactType.DURATION: as_duration,
 }
 _ORDERED = (*_NUMBERS, FactType.MOMENT)
-_TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
-"""Words that may turn a value into its opposite."""
 _ALL = "all,any,every,everything,both,alle,jede,jeder,beliebig,egal,beide,*"
 _KNOWN = "exists,present,set,given,available,there,filled,filled in,vorhanden,gesetzt,existiert"
 _UNITS: dict[FactType, tuple[str, ...]] = {
@@ -70,7 +69,7 @@ _UNITS: dict[FactType, tuple[str, ...]] = {
     FactType.DURATION: TIME_WORDS,
     FactType.MOMENT: DATE_WORDS,
 }
-_MORE = f"{IS},{NOT},between,zwischen,and,und,known,unknown"
+_MORE = f"every,each,minus,{IS},{NOT},between,zwischen,and,und,known,unknown"
 _TABLES = (COMPARISONS, COMPARISONS.values(), BEHIND.values(), (_MORE,))
 _WORDS = tuple(word for table in _TABLES for row in table for word in row.split(","))
 """The words of a test, and those of its values by type: one that is spelt wrong is looked for among them."""
@@ -91,7 +90,7 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
     calendars = reading.declared.get("calendar", ())
     if fact.name == "now" and (by_clock := by_the_clock(text, calendars)) is not None:
         return Meant(by_clock[0], sure=False, why=by_clock[1], cure=by_clock[2])
-    if fact.type is FactType.MOMENT and (ago := _how_long_ago(reading, text, fact)) is not None:
+    if fact.type is FactType.MOMENT and (ago := how_long_ago(reading, text, fact)) is not None:
         why = "a moment is no length of time: how long ago it was is a fact of its own"
         return Meant("", why=why, cure=f"write  {ago}")
     asked = _Asked(reading, fact)
@@ -116,26 +115,6 @@ def _with_unknown(meant: str, fact: Fact) -> Meant | None:
     lines = "  and  ".join(f"- {fact.name}: {value}" for value in values)
     why = "unknown  is no value, so it stands on a line of its own"
     return Meant("", why=why, cure=f"write  any of:  and below it  {lines}")
-
-
-def _how_long_ago(reading: Reading, text: str, fact: Fact) -> str | None:
-    """`older than 6h` of a moment, as a test of how long ago it was."""
-    ages = (age for age in reading.facts.values() if age.type is FactType.DURATION)
-    age = next((age.name for age in ages if age.paths == ("now", *fact.paths)), None)
-    said = plain(text).removesuffix(" ago")
-    recent = shape(
-        r"(?:in|within|during|not older than|since|innerhalb)(?: of)?(?: the)?(?: last| past| letzten| der letzten)? (.+)"
-    )
-    within = recent.fullmatch(said.casefold())
-    found = begins(said, COMPARISONS)
-    words, rest = (
-        ("at most", within.group(1)) if within else (found[0], found[2]) if found else ("", "")
-    )
-    length = as_duration(rest) if rest else None
-    words = {"before": "more than", "after": "less than"}.get(words, words)
-    if clock_in(rest) is not None and not rest.endswith("h"):
-        return None  # a time of day, which is asked by the name of hours
-    return None if age is None or length is None else f"{age}: {words} {length}"
 
 
 def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
@@ -171,6 +150,8 @@ class _Asked(AskedText):
         if text.casefold() in _ALL.split(",") and not (counts or self.fact.type is FactType.YES_NO):
             self.sure, self.why = False, "without this line every value counts: delete it"
             return "known"
+        if self.fact.type is FactType.CHOICE and meaning(text, VALUES, self.fact.values):
+            return None
         return "known" if text.casefold() in _KNOWN.split(",") else None
 
     def spelt(self, text: str) -> str | None:
@@ -201,6 +182,7 @@ class _Asked(AskedText):
         sure, why = self.sure, self.why
         ways: tuple[Callable[[str, int], str | None], ...] = (
             self._in_hours,
+            self._denied,
             self._about,
             *((self._two_ends, self._range) if self.fact.type in _ORDERED else ()),
             self._since,
@@ -236,6 +218,14 @@ class _Asked(AskedText):
             return called
         is_value = denied is not None and denied.group(1) in self.fact.values
         return f"not {denied.group(1)}" if denied is not None and is_value else None
+
+    def _denied(self, text: str, depth: int) -> str | None:
+        """`don't wrong_account`, `verified nicht`: words that turn all the others into their opposite."""
+        found = shape(DENIED).fullmatch(text)
+        rest = next(filter(None, found.groups()), None) if found else None
+        inner = self.typed(rest, depth + 1) if rest else None
+        self.sure = self.sure and inner is not None and inner.startswith("not ")
+        return None if inner is None else self._turned(inner)
 
     def _negated(self, text: str, depth: int) -> str | None:
         found = begins(text, NOT)
@@ -275,6 +265,8 @@ class _Asked(AskedText):
         return f"between {low.normalize():f}{unit} and {high.normalize():f}{unit}"
 
     def _turned(self, inner: str) -> str | None:
+        if "  or  " in inner and self.fact.type is FactType.CHOICE:
+            return f"not [{inner.replace('  or  ', ', ')}]"
         if inner in ("known", "unknown"):
             return "known" if inner == "unknown" else "unknown"
         if inner.startswith("not "):
@@ -404,6 +396,8 @@ class _Asked(AskedText):
             self.sure, self.why = False, f"comparisons are words: {sign.group(2)} is not one"
             return f"more than {value}  or  less than {value}"
         found = ends(text, BEHIND) if self.fact.type in _NUMBERS else None
+        if found is None and self.fact.type in _NUMBERS and (found := ends(text, SIDES)):
+            self.sure = False
         if found is None and self.fact.type is FactType.COUNT:  # 1 or more times
             found = ends(text.rpartition(" ")[0], BEHIND)
         value = self.value(found[1]) if found else None
@@ -417,6 +411,8 @@ class _Asked(AskedText):
         if set(inner.split(" ")) <= set(self.fact.values):
             pieces = inner.split(" ")
         values, turned = [], 0
+        if self.fact.type in _NUMBERS and shape(r"\d{1,3}(?:,\d{3})+").fullmatch(inner):
+            return None  # thousands
         for piece in pieces if 1 < len(pieces) <= 50 else ():
             tidy = bare(piece.strip())
             for phrases in (NOT, IS):
@@ -465,6 +461,8 @@ class _Asked(AskedText):
 
     def _number(self, text: str) -> str | None:
         kind = self.fact.type
+        if ends(text, SIDES) or shape(DENIED).fullmatch(text):
+            return None  # `10 max` is no 10 of something
         number = _NUMBERS[kind](text)
         if number is None and (found := shape(_OF_WHAT).fullmatch(text)):
             self.sure = False
@@ -480,15 +478,16 @@ class _Asked(AskedText):
     def _choice(self, text: str) -> str | None:
         values = self.fact.values
         same = next((value for value in values if value.casefold() == text.casefold()), None)
-        if same is not None:
+        if same is not None or shape(DENIED).fullmatch(text):
             return same
+        values = tuple(value for value in values if same_sense(text, value))
         sure = only_cure(text, values)
         words = text.casefold().split()
         inside = [value for value in values if value in words]
-        if sure is None and len(inside) == 1 and not any(word in _TURNING for word in words):
+        if sure is None and len(inside) == 1 and not any(word in TURNING for word in words):
             self.sure = False
             return inside[0]
-        near = sure or meaning(text, VALUES, values)
+        near = sure or meaning(text, VALUES, self.fact.values)
         bare_word = text.casefold().strip("_*% ")
         parts = [value for value in values if bare_word in value.split("_")]
         near = near or ("  or  ".join(parts) if 0 < len(parts) < 4 else None)

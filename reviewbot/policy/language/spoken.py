@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
+from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.synonyms import PERIODS
 from reviewbot.policy.notations import (
     DAY_OF,
@@ -88,6 +90,26 @@ def clock_in(text: str) -> str | None:
     """The time of day that a text is; None where it is none."""
     said = fold(plain(text)).removeprefix("at ").removeprefix("um ")
     return None if said.isdigit() else as_clock(said)
+
+
+def how_long_ago(reading: Reading, text: str, fact: Fact) -> str | None:
+    """`older than 6h` of a moment, as a test of how long ago it was."""
+    ages = (age for age in reading.facts.values() if age.type is FactType.DURATION)
+    age = next((age.name for age in ages if age.paths == ("now", *fact.paths)), None)
+    said = plain(text).removesuffix(" ago")
+    recent = shape(
+        r"(?:in|within|during|not older than|since|innerhalb)(?: of)?(?: the)?(?: last| past| letzten| der letzten)? (.+)"
+    )
+    within = recent.fullmatch(said.casefold())
+    found = begins(said, COMPARISONS)
+    words, rest = (
+        ("at most", within.group(1)) if within else (found[0], found[2]) if found else ("", "")
+    )
+    length = as_duration(rest) if rest else None
+    words = {"before": "more than", "after": "less than"}.get(words, words)
+    if clock_in(rest) is not None and not rest.endswith("h"):
+        return None  # a time of day, which is asked by the name of hours
+    return None if age is None or length is None else f"{age}: {words} {length}"
 
 
 def by_the_clock(text: str, calendars: Iterable[str]) -> tuple[str, str, str | None] | None:

@@ -1,0 +1,181 @@
+"""Texts that are looked for as a whole, where words around them were meant to say how: `uses the word promo`.
+
+Any of them may be meant as it stands, so all of this only warns.
+"""
+
+from __future__ import annotations
+
+from reviewbot.policy.catalog import Fact
+from reviewbot.policy.language.meant import meant_test
+from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.operators import TextTest
+from reviewbot.policy.operators.phrases import TEXTS, begins
+from reviewbot.policy.text_forms import asked, fold, shape
+
+_WORDS = r"(?:(?:the |any |some |das |dem )?(?:word|words|text|phrase|keyword|keywords|wort|worte)(?: of)?:? )?"
+_HAS = (
+    rf"(?:says?|saying|said|tells|reads|shows|uses?|quotes|names|there is|have|hat|about|(?:some|any)thing about"
+    rf"|(?:if|when) (?:it )?contains|similar to|ilike|contains_any|contains all|exact|only|just|all of) {_WORDS}(.+)"
+    rf"|(?:the )?(?:word|words|keyword|keywords):? (.+)"
+    rf"|(.+?) (?:in it|in (?:the )?text|inside|anywhere|included|is in it|appears|exists|is mentioned|comes|vorhanden)"
+)
+_LACKS = (
+    rf"(?:without|ohne|lacks|lacking|missing|exclude|omits|free of|not with|not has|hasn'?t|(?:does not|doesn'?t|did not|didn'?t)"
+    rf" (?:have|say|use|contain)|there is no|nothing (?:about|with)|(?:any|some)thing without|(?:the )?(?:text|comment) without"
+    rf"|(?:the )?(?:text|comment|it) (?:doesn'?t|does not) (?:contain|include|mention|have|say)|no longer contains"
+    rf"|hardly contains|hat kein\p{{L}}*|hat nicht|not (?:like|similar to|match)|not[-_]contains|no|kein\p{{L}}*) {_WORDS}(.+)"
+    r"|(.+?) (?:(?:is |are )?not (?:included|mentioned|in it|in (?:the )?text)|(?:is |are )?missing|does not appear"
+    r"|doesn'?t appear|kommt nicht vor|(?:ist )?nicht enthalten|fehlt)"
+)
+_AT_END = r"(?:contains )?(.+?) (?:at the end|am ende)"
+_AT_START = (
+    r"(?:contains )?(.+?) (?:at (?:the )?(?:start|beginning)|am anfang)|starting (.+)|start (.+)"
+)
+
+
+def _around(form: str, text: str) -> str | None:
+    """What stands within the words of a form; None where the text is not of it."""
+    found = shape(form).fullmatch(text)
+    return next(filter(None, found.groups()), None) if found else None
+
+
+def _spoken(text: str) -> str | None:
+    """The test that a few words of a sentence ask for."""
+    turned = text.startswith("not ")
+    own = text.removeprefix("not ") if turned else text
+    for form, words in (
+        (_LACKS, "not contains"),
+        (_AT_END, "ends with"),
+        (_AT_START, "starts with"),
+        (_HAS, "contains"),
+    ):
+        said = text if words == "not contains" else own
+        if inside := _around(form, said):
+            return f"{'not ' * (turned and said is own)}{words} {inside}"
+    return None
+
+
+def warn_words(reading: Reading, scalar: Scalar, fact: Fact) -> None:
+    """Warn of `has promo`, `uses the word promo` or `promo` alone, which only that very text equals."""
+    if scalar.quoted or scalar.broken or scalar.value.startswith("exactly "):
+        return
+    found = begins(scalar.value, TEXTS)
+    meant = meant_test(reading, scalar.value, fact) if found and found[2] else None
+    test = meant.text if meant is not None else None
+    if test is None and fact.name.endswith("_text"):
+        own = scalar.value.removeprefix("not ")
+        alone = "not " * (own != scalar.value) + f"contains {own}"
+        test = _spoken(scalar.value) or (alone if " " not in own else None)
+    if test:
+        message = "all of this is the one text that is looked for"
+        cure = f"for the text itself write  exactly {scalar.value}"
+        reading.warn("P112", scalar.span, message, under=asked(test), cure=cure)
+
+
+_NO = r"(no|not|never|without|ohne|kein\p{L}*|neither|none of|nicht|!) ?(.+)"
+_FRAMES = (
+    r"(?:the|any|some|das|dem) (?:word|words|text|phrase|wort) (.+)|(?:word|text) (.+)",
+    r"(?:only|all of|at least one|twice|==?|~) (.+)",
+    r"%(.+)%|/(.+)/|\^?\.\*(.+)\.\*\$?|<(.+)>|[*^](.+)|(.+)[*$]|~(\p{L}.*)",
+    r"(.+?),? (?:in (?:the )?text|in it|anywhere|twice|more than once|ignore case|case[- ]insensitive|at least \d+ times|maybe)",
+)
+_PLACES = ((_AT_START, "starts with"), (_AT_END, "ends with"))
+_SECOND = (
+    r"(.+?),? (?:and|und|but|aber)? ?(?:not|no|nicht|kein\p{L}*|without|ohne|except|nor|außer) (.+)"
+)
+_BOTH = r"(.+?) ?(?:[|;]|&&| / ) ?(.+)"
+
+
+def warn_inside(reading: Reading, scalar: Scalar, fact: Fact, test: TextTest) -> None:
+    """Warn of `contains no promo` or `contains promo in the text`, where all behind the test is looked for."""
+    text, no = test.text, "not " * test.negated
+    if test.exact or scalar.quoted:
+        return
+    meant = cure = None
+    listed = next(
+        (name for name in reading.declared.get("list", ()) if text in (name, f"list {name}")), None
+    )
+    if listed is not None and fact.name.endswith("_id"):
+        meant = f"{no}in list {listed}"
+    elif denied := shape(_NO).fullmatch(text):
+        meant = f"{'not ' * (not test.negated)}{test.kind} {denied.group(2)}"
+    elif second := shape(_SECOND).fullmatch(text):
+        first, other = second.groups()
+        cure = f"write  {no}{test.kind} {first}  and below it  none of:  with  - {fact.name}: {test.kind} {other}"
+    elif both := shape(_BOTH).fullmatch(text):
+        lines = "  and  ".join(f"- {fact.name}: {test.kind} {piece}" for piece in both.groups())
+        cure = f"write  {'none' if test.negated else 'any'} of:  and below it  {lines}"
+    for form, words in _PLACES:
+        if meant is None and test.kind == "contains" and (inside := _around(form, text)):
+            meant = f"{no}{words} {inside}"
+    for form in _FRAMES:
+        if meant is None and cure is None and (inside := _around(form, text)):
+            meant = f"{no}{test.kind} {inside}"
+    if meant is None and cure is None:
+        return
+    itself = f"if that is meant write  {no}{test.kind} exactly {text}"
+    message = f"all of  {text}  is looked for as one text"
+    under = asked(meant) if meant else None
+    reading.warn(
+        "P112", scalar.span, message, under=under, cure=f"{cure};  {itself}" if cure else itself
+    )
+
+
+_NOBODY_ELSE = r"(?:no|without|ohne|never|nie|not|(?:every|any)(?:one|body) (?:except|but)|jeder außer|alle außer|all except|all but) (\S+)"
+_ALONE = r"(?:only|just|nur|genau|exact|from|is|the|account|id) (\S+)|(\S+) (?:only|nur|\(.*\)|//.*|(?:but |and )?not .*|except .*)|(\S+[^;]);"
+_BEGINS = r"starting (\S+)|(\S+) (?:at (?:the )?(?:start|beginning)|am anfang)"
+_RANGE = r"(?:from )?(\S+?) ?(?:to|bis|-|–|through|until|\.\.) ?(\S+)"
+_EVERYBODY = "all any anyone anybody everyone everybody some alle jeder"
+
+
+def warn_ids(reading: Reading, scalar: Scalar, fact: Fact) -> None:
+    """Warn of an id with a blank or a sign that parts several: nothing would equal it."""
+    own = scalar.value.removeprefix("not ")
+    if not fact.name.endswith("_id") or scalar.quoted or scalar.value.startswith("exactly "):
+        return
+    no, cure = "not " * (own != scalar.value), "write the id as the account has it"
+    meant = _id_meant(own, no)
+    lists = [name for name in reading.declared.get("list", ()) if fold(name) in fold(own)]
+    message = f'no account has an id such as "{scalar.value}"'
+    if own.casefold() in _EVERYBODY.split(" "):
+        message, meant = f'"{own}" would be the id of one account', ["known"]
+        cure = "a line that every account meets is not needed: delete it"
+    elif own.casefold() in ("nobody", "noone", "niemand"):
+        message, meant = f'"{own}" would be the id of one account', ["unknown"]
+    elif lists and " " not in own:
+        no = no or "not " * own.casefold().startswith(("not", "no", "un"))
+        meant = [f"{no}in list {max(lists, key=len)}"]
+    elif shape(_RANGE).fullmatch(own) and (" " in own or ".." in own):
+        meant, cure = [], f"write each of the ids between them into brackets:  {no}[…, …]"
+    elif " " not in own and not shape(r".*[;/|&%?+\[\]].*").fullmatch(own):
+        return
+    under = asked("  or  ".join(meant)) if meant else None
+    reading.warn("P315", scalar.span, message, under=under, cure=cure)
+
+
+def warn_listed(reading: Reading, scalar: Scalar, fact: Fact) -> None:
+    """Warn of `[watched]`, the name of a list in brackets where ids stand."""
+    if fact.name.endswith("_id") and scalar.value in reading.declared.get("list", ()):
+        message = f'"{scalar.value}" is the name of a list, and would be the id of one account here'
+        cure = "a list is asked alone, without brackets"
+        reading.warn(
+            "P112", scalar.span, message, under=asked(f"in list {scalar.value}"), cure=cure
+        )
+
+
+def _id_meant(own: str, no: str) -> list[str]:
+    """What an id with more in it may be: another test, or several ids."""
+    if inside := _around(_NOBODY_ELSE, own):
+        return [f"{'' if no else 'not '}{inside}"]
+    if inside := _around(_BEGINS, own):
+        return [f"{no}starts with {inside}"]
+    if inside := _around(_ALONE, own):
+        return [f"{no}{inside}"]
+    if wild := shape(r"([^%?\[\]]+)(?:%|\?|\[.*\][*+]?)").fullmatch(own):
+        return [f"{no}starts with {wild.group(1)}"]
+    pieces = [piece for piece in shape(r" ?[;/|&+] ?| ").split(own) if piece]
+    meant = [f"{no}[{', '.join(pieces)}]"]
+    if own.split(" ") == pieces and len(pieces) == 2:
+        meant = [*(f"{no}{sign.join(pieces)}" for sign in "-_"), *meant]
+    return meant
