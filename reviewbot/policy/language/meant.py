@@ -188,7 +188,7 @@ class _Asked(AskedText):
             self._since,
             self._compared,
             self._behind,
-            lambda text, _: self._several(text, exactly=True),
+            lambda text, _: self._thousands(text) or self._several(text, exactly=True),
             self._negated,
             self._is_so,
             lambda text, _: self.value(text),
@@ -403,6 +403,11 @@ class _Asked(AskedText):
         value = self.value(found[1]) if found else None
         return None if found is None or value is None else f"{found[0]} {value}"
 
+    def _thousands(self, text: str) -> str | None:
+        """`1,000`, which is one number and no list."""
+        grouped = shape(r"\d{1,3}(?:,\d{3})+").fullmatch(text)
+        return self.value(text) if grouped and self.fact.type in _NUMBERS else None
+
     def _several(self, text: str, *, exactly: bool = False) -> str | None:
         """`a or b`, `a, b` and `a | b` as `[a, b]`; `exactly` where none of them is a guess."""
         inner = text.removeprefix("[").removesuffix("]").strip()
@@ -411,8 +416,6 @@ class _Asked(AskedText):
         if set(inner.split(" ")) <= set(self.fact.values):
             pieces = inner.split(" ")
         values, turned = [], 0
-        if self.fact.type in _NUMBERS and shape(r"\d{1,3}(?:,\d{3})+").fullmatch(inner):
-            return None  # thousands
         for piece in pieces if 1 < len(pieces) <= 50 else ():
             tidy = bare(piece.strip())
             for phrases in (NOT, IS):
@@ -490,7 +493,7 @@ class _Asked(AskedText):
         near = sure or meaning(text, VALUES, self.fact.values)
         bare_word = text.casefold().strip("_*% ")
         parts = [value for value in values if bare_word in value.split("_")]
-        near = near or ("  or  ".join(parts) if 0 < len(parts) < 4 else None)
-        near = near or next(iter(nearest(text, values)), None)
+        asked = "  or  ".join(parts) if len(parts) < 4 else ""
+        near = near or asked or next(iter(nearest(text, values)), None)
         self.sure = self.sure and sure is not None
         return near

@@ -58,23 +58,28 @@ def qualified(
     """Find what changes an action in a few words; None where nothing does."""
     said = plain(text)
     names = (*reading.declared.get("rule", ()), *reading.declared.get("reason", ()))
-    turn = _first(_IF, said)
-    head = said[:turn].strip(" ,") if turn else said
-    prefixed = shape(r"(dis|un|non|!) ?-?(\p{L}{3,})").fullmatch(said)
-    if prefixed and said not in allowed and meaning(said, ACTIONS, allowed) is None:
-        head = f"not {prefixed.group(2)}"
     if any(f" {name}" in f" {said}" for name in names):
         return None
+    turn = _first(_IF, said)
+    head = _head(said, turn, allowed)
     if _first(_NOT, head) is not None:
         return _denied(head, allowed, what)
     actions = tuple(dict.fromkeys(_actions(said, allowed)))
-    if not actions or (actions == (fold(said),)):
+    if not actions or actions == (fold(said),):
         return None
-    if (person := _by_a_person(said, actions, allowed, what)) is not None:
-        return person
-    if len(actions) > 1 and (Action.WAIT not in actions[1:] or shape(_JOINED).fullmatch(said)):
+    person = _by_a_person(said, actions, allowed, what)
+    joined = Action.WAIT not in actions[1:] or shape(_JOINED).fullmatch(said)
+    if person is None and len(actions) > 1 and joined:
         return _several_done(actions, what)
-    return _beside(reading, said, actions[0], what, turn)
+    return person or _beside(reading, said, actions[0], what, turn)
+
+
+def _head(said: str, turn: int | None, allowed: tuple[Action, ...]) -> str:
+    """What stands before a condition, with a denial that is part of its word set apart: `disapprove`."""
+    prefixed = shape(r"(dis|un|non|!) ?-?(\p{L}{3,})").fullmatch(said)
+    if prefixed and said not in allowed and meaning(said, ACTIONS, allowed) is None:
+        return f"not {prefixed.group(2)}"
+    return said[:turn].strip(" ,") if turn else said
 
 
 _JOINED = r".* (?:or|and|then|oder|und|else) .*|.*[,/|+;].*"
@@ -95,16 +100,13 @@ def _by_a_person(
     if Action.ESCALATE not in allowed or actions == (Action.ESCALATE,):
         return None
     name = shape(_SOMEBODY).fullmatch(text)
-    words = _first(_BY_HAND, text)
-    if name is None and words is None and not (len(actions) == 2 and Action.ESCALATE in actions):
+    asks = len(actions) == 2 and Action.ESCALATE in actions and not shape(_JOINED).fullmatch(text)
+    if name is None and _first(_BY_HAND, text) is None and not asks:
         return None
-    if name is None and len(actions) == 2 and shape(_JOINED).fullmatch(text):
-        return None
-    who = next(filter(None, name.groups()), "") if name else ""
-    does = f"{what} {Action.ESCALATE}" if who else Action.ESCALATE
-    to = f"  and below it  to: {who}" if who and what == "then:" else ""
     message = "what a person decides is asked of that person"
-    return Qualified(message, asked(f"{does}{to}" if to else Action.ESCALATE))
+    who = next(filter(None, name.groups()), None) if name and what == "then:" else None
+    does = f"{what} {Action.ESCALATE}  and below it  to: {who}" if who else Action.ESCALATE
+    return Qualified(message, asked(does))
 
 
 _SOMEBODY = (

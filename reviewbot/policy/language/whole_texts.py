@@ -89,37 +89,47 @@ _BOTH = r"(.+?) ?(?:[|;]|&&| / ) ?(.+)"
 
 def warn_inside(reading: Reading, scalar: Scalar, fact: Fact, test: TextTest) -> None:
     """Warn of `contains no promo` or `contains promo in the text`, where all behind the test is looked for."""
-    text, no = test.text, "not " * test.negated
     if test.exact or scalar.quoted:
         return
-    meant = cure = None
-    listed = next(
-        (name for name in reading.declared.get("list", ()) if text in (name, f"list {name}")), None
-    )
-    if listed is not None and fact.name.endswith("_id"):
-        meant = f"{no}in list {listed}"
-    elif denied := shape(_NO).fullmatch(text):
-        meant = f"{'not ' * (not test.negated)}{test.kind} {denied.group(2)}"
-    elif second := shape(_SECOND).fullmatch(text):
-        first, other = second.groups()
-        cure = f"write  {no}{test.kind} {first}  and below it  none of:  with  - {fact.name}: {test.kind} {other}"
-    elif both := shape(_BOTH).fullmatch(text):
-        lines = "  and  ".join(f"- {fact.name}: {test.kind} {piece}" for piece in both.groups())
-        cure = f"write  {'none' if test.negated else 'any'} of:  and below it  {lines}"
-    for form, words in _PLACES:
-        if meant is None and test.kind == "contains" and (inside := _around(form, text)):
-            meant = f"{no}{words} {inside}"
-    for form in _FRAMES:
-        if meant is None and cure is None and (inside := _around(form, text)):
-            meant = f"{no}{test.kind} {inside}"
+    cure = _two_inside(fact, test)
+    meant = None if cure else _meant_inside(reading, fact, test)
     if meant is None and cure is None:
         return
-    itself = f"if that is meant write  {no}{test.kind} exactly {text}"
-    message = f"all of  {text}  is looked for as one text"
+    itself = f"if that is meant write  {'not ' * test.negated}{test.kind} exactly {test.text}"
+    message = f"all of  {test.text}  is looked for as one text"
     under = asked(meant) if meant else None
     reading.warn(
         "P112", scalar.span, message, under=under, cure=f"{cure};  {itself}" if cure else itself
     )
+
+
+def _two_inside(fact: Fact, test: TextTest) -> str | None:
+    """How `contains a and not b` or `contains a | b` is written: the second text has a line of its own."""
+    no = "not " * test.negated
+    second = shape(_SECOND).fullmatch(test.text)
+    if second is not None and not shape(_NO).fullmatch(test.text):
+        first, other = second.groups()
+        here = f"{no}{test.kind} {first}"
+        return f"write  {here}  and below it  none of:  with  - {fact.name}: {test.kind} {other}"
+    both = shape(_BOTH).fullmatch(test.text)
+    if both is None:
+        return None
+    lines = "  and  ".join(f"- {fact.name}: {test.kind} {piece}" for piece in both.groups())
+    return f"write  {'none' if test.negated else 'any'} of:  and below it  {lines}"
+
+
+def _meant_inside(reading: Reading, fact: Fact, test: TextTest) -> str | None:
+    """The test that words around the text that is looked for ask for."""
+    text, no = test.text, "not " * test.negated
+    for name in reading.declared.get("list", ()):
+        if fact.name.endswith("_id") and text in (name, f"list {name}"):
+            return f"{no}in list {name}"
+    if denied := shape(_NO).fullmatch(text):
+        return f"{'not ' * (not test.negated)}{test.kind} {denied.group(2)}"
+    places = _PLACES if test.kind == "contains" else ()
+    forms = (*places, *((form, test.kind) for form in _FRAMES))
+    found = ((words, _around(form, text)) for form, words in forms)
+    return next((f"{no}{words} {inside}" for words, inside in found if inside), None)
 
 
 _NOBODY_ELSE = r"(?:no|without|ohne|never|nie|not|(?:every|any)(?:one|body) (?:except|but)|jeder außer|alle außer|all except|all but) (\S+)"
@@ -135,23 +145,29 @@ def warn_ids(reading: Reading, scalar: Scalar, fact: Fact) -> None:
     if not fact.name.endswith("_id") or scalar.quoted or scalar.value.startswith("exactly "):
         return
     no, cure = "not " * (own != scalar.value), "write the id as the account has it"
-    meant = _id_meant(own, no)
-    lists = [name for name in reading.declared.get("list", ()) if fold(name) in fold(own)]
     message = f'no account has an id such as "{scalar.value}"'
-    if own.casefold() in _EVERYBODY.split(" "):
-        message, meant = f'"{own}" would be the id of one account', ["known"]
-        cure = "a line that every account meets is not needed: delete it"
-    elif own.casefold() in ("nobody", "noone", "niemand"):
-        message, meant = f'"{own}" would be the id of one account', ["unknown"]
-    elif lists and " " not in own:
-        no = no or "not " * own.casefold().startswith(("not", "no", "un"))
-        meant = [f"{no}in list {max(lists, key=len)}"]
-    elif shape(_RANGE).fullmatch(own) and (" " in own or ".." in own):
-        meant, cure = [], f"write each of the ids between them into brackets:  {no}[…, …]"
-    elif " " not in own and not shape(r".*[;/|&%?+\[\]].*").fullmatch(own):
+    if shape(_RANGE).fullmatch(own) and (" " in own or ".." in own):
+        meant = []
+        cure = f"write each of the ids between them into brackets:  {no}[…, …]"
+    elif (meant := _everybody(reading, own, no)) or shape(r".*[ ;/|&%?+\[\]].*").fullmatch(own):
+        meant = meant or _id_meant(own, no)
+    else:
         return
     under = asked("  or  ".join(meant)) if meant else None
     reading.warn("P315", scalar.span, message, under=under, cure=cure)
+
+
+def _everybody(reading: Reading, own: str, no: str) -> list[str]:
+    """What `all`, `nobody` or `lists.watched` would be instead of the id of one account."""
+    if own.casefold() in _EVERYBODY.split(" "):
+        return ["known"]
+    if own.casefold() in ("nobody", "noone", "niemand"):
+        return ["unknown"]
+    lists = [name for name in reading.declared.get("list", ()) if fold(name) in fold(own)]
+    if not lists or " " in own:
+        return []
+    no = no or "not " * own.casefold().startswith(("not", "no", "un"))
+    return [f"{no}in list {max(lists, key=len)}"]
 
 
 def warn_listed(reading: Reading, scalar: Scalar, fact: Fact) -> None:
