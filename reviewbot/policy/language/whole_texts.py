@@ -66,7 +66,7 @@ def warn_words(reading: Reading, scalar: Scalar, fact: Fact) -> None:
     if test is None and fact.name.endswith("_text"):
         own = scalar.value.removeprefix("not ")
         alone = "not " * (own != scalar.value) + f"contains {own}"
-        test = _spoken(scalar.value) or (alone if " " not in own else None)
+        test = _spoken(scalar.value) or (alone if own.isalnum() else None)
     if test:
         message = "all of this is the one text that is looked for"
         cure = f"for the text itself write  exactly {scalar.value}"
