@@ -485,9 +485,9 @@ class _Asked(AskedText):
             return same
         values = tuple(value for value in values if same_sense(text, value))
         sure = only_cure(text, values)
-        words = text.casefold().split()
+        words = {*text.casefold().split()}
         inside = [value for value in values if value in words]
-        if sure is None and len(inside) == 1 and not any(word in TURNING for word in words):
+        if sure is None and len(inside) == 1 and not words & TURNING:
             self.sure = False
             return inside[0]
         near = sure or meaning(text, VALUES, self.fact.values)
