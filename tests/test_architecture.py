@@ -150,7 +150,7 @@ def test_a_loop_variable_is_the_noun() -> None:
                 assert "one" not in names or names & {"other", "two"}, where
 
 
-LANGUAGE, CONSOLE = 11_280, 5_010
+LANGUAGE, CONSOLE = 11_390, 5_010
 """What the wider language and the console may add to the bot, in lines."""
 
 PACKAGING = 2_500
@@ -188,7 +188,7 @@ LIMITS = {
     + NOUNS,
     "lines of the simulator": 4_000 + 50,
     "lines of the tests": 55_900 + 12_000 + PACKAGING + KEYS + REPLICAS + HISTORY + LADDERS + YEARS,
-    "files of the bot and the simulator": 256 + 80 + 20 + 24 + 12 + 8 + 8 + 3,
+    "files of the bot and the simulator": 256 + 80 + 20 + 24 + 12 + 8 + 8 + 4,
     "files in circles": 0,
     "class names used twice": 0,
     "functions that take the context": 40,

@@ -310,6 +310,8 @@ def as_dates(text: str) -> tuple[str, ...]:
 
 def _of_numbers(text: str) -> tuple[str, ...]:
     """The days of a date without the name of a month."""
+    if found := shape(r"(\d{4})-(\d\d)").fullmatch(text):
+        return _month(int(found.group(1)), int(found.group(2)))
     if found := shape(r"(\d{4})[-./ ]?(\d{1,2})[-./ ]?(\d{1,2})").fullmatch(text):
         year, month, day = map(int, found.groups())
         return _days((year, month, day) if month <= 12 else (year, day, month))
@@ -317,13 +319,15 @@ def _of_numbers(text: str) -> tuple[str, ...]:
         first, sign, second, year = found.groups()
         years = int(year) + (2000 if len(year) == 2 else 0)
         english = None if sign == "." else (years, int(first), int(second))
-        return _days((years, int(second), int(first)), english)
+        first_is_year = (
+            (2000 + int(first), int(second), int(year)) if sign == "-" and len(year) == 2 else None
+        )
+        return _days((years, int(second), int(first)), english, first_is_year)
     if found := shape(r"(\d{1,2})[./] ?(\d{4})").fullmatch(text):
         return _month(int(found.group(2)), int(found.group(1)))
     if shape(r"[345]\d{4}").fullmatch(text):  # as a spreadsheet counts days
         return ((date(1899, 12, 30) + timedelta(days=int(text))).isoformat(),)
-    found = shape(r"(\d{4})-(\d\d)").fullmatch(text)
-    return _month(int(found.group(1)), int(found.group(2))) if found else ()
+    return ()
 
 
 def _of_names(text: str) -> tuple[str, ...]:

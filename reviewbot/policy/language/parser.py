@@ -45,7 +45,7 @@ from reviewbot.policy.language.yaml import (
 )
 from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
 from reviewbot.policy.notations import plain
-from reviewbot.policy.text_forms import is_name
+from reviewbot.policy.text_forms import is_name, shape
 from reviewbot.policy.values import read_choice
 
 LANGUAGE = 1
@@ -266,6 +266,11 @@ class _PolicyReading:
         scalar = fields.text("timezone")
         if scalar is None:
             return ZoneInfo("UTC")
+        if turned := shape(r"Etc/GMT([+-])(\d+)").fullmatch(scalar.value):
+            way = "behind" if turned.group(1) == "+" else "ahead of"
+            message = f"{scalar.value} is {turned.group(2)}h {way} UTC: its sign is turned round"
+            cure = "name a city, as  Europe/Berlin,  which also knows summer time"
+            self.reading.warn("P312", scalar.span, message, cure=cure)
         try:
             return ZoneInfo(scalar.value)
         except (KeyError, ValueError, OSError):  # not found, not a name, a folder's name

@@ -11,9 +11,10 @@ from reviewbot.policy.language.conditions import read_all, read_any, read_when_p
 from reviewbot.policy.language.declared import declared_name
 from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.ladder import read_stage
+from reviewbot.policy.language.people import read_targets
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
-from reviewbot.policy.language.schedule import read_moment, read_reminders, read_targets
+from reviewbot.policy.language.schedule import read_moment, read_reminders
 from reviewbot.policy.language.spoken import STARTS
 from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.templates import read_template

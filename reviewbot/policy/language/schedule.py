@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from reviewbot.policy.language.declared import declared_name, unknown
 from reviewbot.policy.language.forms import LINES, OF_NOTHING, one_or_more
 from reviewbot.policy.language.grammar import HOURS
+from reviewbot.policy.language.people import read_targets
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.spoken import (
     HOURS_WORDS,
@@ -305,7 +306,7 @@ def _misread_moment(reading: Reading, scalar: Scalar, misread: Misread) -> None:
             reading.add(misread.code, scalar, near[0], under=asked(near[1]))
         return
     message, said, meant = misread.message, scalar.value.casefold(), found[0]
-    if meant.endswith(_END) and (" after " in said or " nach " in said):
+    if meant.endswith(_END) and shape(r".* (?:after|nach|past) .*").fullmatch(said):
         message = f'"{scalar.value}" is too late: at the deadline silence has paid'
         sure = False
     place = (scalar, max(0, misread.start), misread.end)
@@ -404,26 +405,6 @@ def _moments(reading: Reading, text: str) -> list[str] | None:
     words = end.partition(" ")[2]
     found = [as_duration(length) for length in lengths]
     return None if None in found else [*(f"{length} {words}" for length in found), end]
-
-
-_SEVERAL = " ?[(]?(?:cc|copy|kopie):? | ?, ?| ?; ?| and | und | or | oder | & | / | [+] "
-"""What stands between the names of several people."""
-
-
-def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tuple[str, ...]:
-    """Read the name of somebody to tell, or a list of names."""
-    if tree is not None and not one_or_more(tree):
-        reading.add("P108", tree.span, f"{what} is empty", cure=OF_NOTHING)
-    names = [reading.free_text(item, what) for item in one_or_more(tree)]
-    for name in names:
-        several = None if name is None or name.quoted else shape(_SEVERAL).split(plain(name.value))
-        if name is not None and several is not None and len(several) > 1:
-            meant = f"[{', '.join(part.strip(' ()') for part in several)}]"
-            message = "several people stand in brackets, with commas"
-            cure = f'for one name that has such a word in it write  "{name.value}"'
-            whole = (name, meant) if isinstance(tree, Scalar) else None
-            reading.add("P031", name, message, under=f"write  {meant}", cure=cure, whole=whole)
-    return tuple(dict.fromkeys(name.value.strip() for name in names if name is not None))
 
 
 def _moment(reading: Reading, scalar: Scalar) -> Moment:

@@ -43,9 +43,17 @@ CAP_WORDS = (*MONEY_WORDS, *_PERIOD_OF, *COMPARISONS["at most"].split(","), *_OF
 """Words of a moment and of a cap: one that is spelt wrong is looked for among them."""
 
 
+_NOT_THEN = r"(?:not|never|nie|nicht|no) (?:[^ls].*|l[^a].*)|.*\b(?:not|never|nicht|nie|except|außer)(?: [^ls].*|$)"
+"""A moment denied, and not `not later than` it."""
+_OF_ANOTHER = r".*\b(?:opens?|opening|open|closes?|closing|closed|midnight|noon|öffn\p{L}*|schließ\p{L}*|\d{1,2}:\d\d)\b.*| before (?:confirm|start|creat|post).*"
+"""What is counted from something that no moment is counted from."""
+
+
 def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
     """Write a moment as a policy does; `start` is how the beginning of a review is named."""
     said = fold(plain(text)).strip(" .:;,")
+    if shape(_NOT_THEN).fullmatch(said):
+        return None
     said = shape(r"^(before|vor|after|nach) ([^\d]+?):? (\d.*)$").sub("\\3 \\1 \\2", said)
     opens = shape(
         r"(?:when|once|if|as soon as|at|after|until|till|wenn|sobald|bis)? ?(?:the )?(?:opening of )?(.+?)"
@@ -63,6 +71,14 @@ def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
         and turned.group(1) in ("", "t", "d", "deadline", "end", "ende")
     ):
         return f"{length} {_END}"
+    if (counted := _counted_from(said, start)) is not None:
+        return counted
+    days = as_when(said)
+    return days[0] if len(days) == 1 and " " in days[0] else None
+
+
+def _counted_from(said: str, start: str) -> str | None:
+    """A moment that is counted from the deadline or the start; None where it is from anything else."""
     for form, behind in (
         (rf"(.+?) {_BEFORE}\b.*", _END),
         (rf"(.+?) {_AFTER}\b.*{_ENDS}.*", _END),
@@ -73,14 +89,17 @@ def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
     ):
         found = shape(form).fullmatch(said)
         length = as_duration(found.group(1)) if found else None
-        if length is not None:
+        if found is not None and shape(_OF_ANOTHER).fullmatch(said[found.end(1) :]):
+            return None
+        if length is not None and not shape(r"\d\d:\d\d").fullmatch(found.group(1)):
             return f"{length} {behind}"
-    days = as_when(said)
-    return days[0] if len(days) == 1 and " " in days[0] else None
+    return None
 
 
 def moment_inside(text: str, start: str, calendars: Iterable[str]) -> str | None:
     """The moment with which a text ends: `between 1h and 2h before deadline`."""
+    if shape(_NOT_THEN).fullmatch(fold(plain(text))):
+        return None
     words, names = plain(text).split(" "), tuple(calendars)
     tails = (" ".join(words[at:]) for at in range(1, len(words) - 1))
     return next((moment for tail in tails if (moment := as_moment(tail, start, names))), None)
@@ -229,7 +248,7 @@ def _a_day(amount: str, times: Decimal) -> str:
     number, _, currency = amount.partition(" ")
     if number.endswith("%"):
         return amount
-    whole = max(Decimal(1), (Decimal(number) / times).quantize(Decimal(1)))
+    whole = max(Decimal(bool(float(number))), (Decimal(number) / times).quantize(Decimal(1)))
     return f"{whole} {currency}".strip()
 
 
@@ -260,7 +279,7 @@ _GROUPS = {
     " jede nacht nachts every evening abends jeden abend",
 }
 _OF_HOURS = "to till until through bis from von and und except außer am pm uhr noon midnight"
-HOURS_WORDS = (*DAY_OF, *_GROUPS.values(), _OF_HOURS)
+HOURS_WORDS = (*DAY_OF, *_GROUPS.values(), _OF_HOURS, "feiertage holidays summer winter never")
 """Words of hours: one that is spelt wrong is looked for among them."""
 
 
@@ -313,8 +332,14 @@ def _each(days: str) -> set[str]:
     return found
 
 
+_NO_DAYS = r"\b(?:nights?|nachts?|evenings?|abends?|mornings?|vormittags?|afternoons?|never|nie|summer|winter|(?:public )?holidays?|feiertage?)\b"
+"""Words for times and days that no hours can name."""
+
+
 def as_hours(text: str) -> str | None:
     """Days and times in any order, as `mon-fri 09:00-18:00`; whole days where no time is named."""
+    if shape(_NO_DAYS).search(text) and not any(char.isdigit() for char in text):
+        return None
     text = shape(r"\b(?:noon|midday|mittags?)\b").sub("12:00", plain(text).casefold())
     text = shape(r"(\d{1,2}) ?(?:uhr|h) ?(\d\d)\b").sub("\\1:\\2", text)
     text = shape(r"\b(\d\d)(\d\d)\b").sub("\\1:\\2", text)

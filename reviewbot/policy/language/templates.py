@@ -139,8 +139,9 @@ def _refuse_bare_facts(reading: Reading, scalar: Scalar) -> None:
 
 
 _LEFTOVERS = {
-    "nothing is filled in here": r"[\[<«%]{1,2}(\p{L}[\p{L}_ ]{1,24})[\]>»%]{1,2}|%[sd]\b|%\([a-z_]+\)s|\$\{?[a-z_]+\b",
-    "this is still to be written": r"\b(?:TODO|TBD|FIXME|XXX+|Lorem ipsum)\b|_{3,}|\?{3,}",
+    "nothing is filled in here": r"(?:[\[<«%‹⟨｛❴|]{1,2}|\{\{ ?|\$\()(\p{L}[\p{L}\d_. ]{1,24})(?:[\]>»%›⟩｝❵|]{1,2}| ?\}\}|\))|%[sd]\b|%\([a-z_]+\)s|\$\{?[a-z_]+\b",
+    "this is still to be written": r"\b(?:TODO|TBD|FIXME|XXX+|Lorem ipsum)\b|_{3,}|\?{3,}"
+    r"|^(?:same as .{1,40}|see above|as above|siehe oben|ditto|your text here|insert text(?: here)?)\s*$",
     "it is sent as plain text, with these signs": r"</?(?:b|i|u|p|a|br|em|strong|ul|ol|li|div|span|h\d)\b[^<>]*>"
     r"|\*\*[^*\n]+\*\*|&(?:nbsp|amp|lt|gt|quot);|\[[^\]\n]+\]\(https?:[^)\n]+\)",
 }
@@ -153,7 +154,11 @@ def _warn_leftovers(reading: Reading, scalar: Scalar) -> None:
     for why, form in _LEFTOVERS.items():
         for match in shape(form).finditer(scalar.value):
             blank = "".join(filter(None, match.groups()))
-            fact = meaning(blank, FACTS, reading.facts) if blank else None
+            fact = (
+                meaning(blank, FACTS, reading.facts) or only_cure(blank, reading.facts)
+                if blank
+                else None
+            )
             if fact is None and blank and not shape(_FILL_IN).fullmatch(blank):
                 continue
             span = reading.document.part(scalar, match.start(), match.end())

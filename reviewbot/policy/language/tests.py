@@ -15,6 +15,7 @@ from reviewbot.policy.language.forms import one_or_more
 from reviewbot.policy.language.grammar import TEST
 from reviewbot.policy.language.hints import detail_of, misread_value
 from reviewbot.policy.language.ladder import ENDS
+from reviewbot.policy.language.people import read_targets
 from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.rules import check_name
 from reviewbot.policy.language.schedule import (
@@ -23,7 +24,6 @@ from reviewbot.policy.language.schedule import (
     read_moment,
     read_moment_text,
     read_reminders,
-    read_targets,
 )
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load_yaml
 from reviewbot.policy.model import WHY_NOT, Expectation, PolicyTest
@@ -224,7 +224,23 @@ def _given_value(reading: Reading, tree: Tree, fact: Fact) -> str | None:
         reading.warn("P138", scalar.span, message, under=detail_of(fact), cure=cure)
     if fact.type is FactType.TEXT:
         reading.look_at_word(scalar)
+        _look_at_given(reading, scalar, fact)
     return scalar.value
+
+
+def _look_at_given(reading: Reading, scalar: Scalar, fact: Fact) -> None:
+    """Report a test in place of a text: an error for an id, which has no blank, and else a warning."""
+    is_test = operator_of(scalar.value) is not None or scalar.value.startswith("not ")
+    is_id = fact.name.endswith("_id") and " " in scalar.value
+    if scalar.quoted or not (is_test or is_id):
+        return
+    message = "a test is given values, not tests of values"
+    if not is_id:
+        cure = f'write one text, as a task would have it, or put it in quotes:  "{scalar.value}"'
+        reading.warn("P137", scalar.span, message, cure=cure)
+        return
+    cure = "write the one id that the task of this test has"
+    reading.add("P137", scalar, message if is_test else "one id has no blank in it", cure=cure)
 
 
 def _plain_value(text: str, fact: Fact, zone: ZoneInfo) -> object:
