@@ -353,7 +353,7 @@ class _Asked(AskedText):
 
     def _compared(self, text: str, depth: int) -> str | None:
         found = begins(text, COMPARISONS)
-        if found is None:
+        if found is None or text.startswith("<>"):
             return None
         words, phrase, rest = found
         if phrase in ("from", "ab", "bis", "min", "max", "since", "seit", "until", "till"):
@@ -404,9 +404,10 @@ class _Asked(AskedText):
         return None if found is None or value is None else f"{found[0]} {value}"
 
     def _thousands(self, text: str) -> str | None:
-        """`1,000`, which is one number and no list."""
-        grouped = shape(r"\d{1,3}(?:,\d{3})+").fullmatch(text)
-        return self.value(text) if grouped and self.fact.type in _NUMBERS else None
+        """`1,000` or `0,20 USD`, which is one number and no list."""
+        kinds = (FactType.COUNT, FactType.MONEY, FactType.SHARE, FactType.DURATION)
+        whole = shape(r"[^\d\s,]{0,3} ?\d+(?:,\d+)+(?:\.\d+)?(?: ?[^\d\s,]{1,7})?").fullmatch(text)
+        return self.value(text) if whole and self.fact.type in kinds else None
 
     def _several(self, text: str, *, exactly: bool = False) -> str | None:
         """`a or b`, `a, b` and `a | b` as `[a, b]`; `exactly` where none of them is a guess."""
