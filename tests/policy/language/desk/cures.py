@@ -39,6 +39,9 @@ def followed(text: str, finding: Finding) -> Iterator[str]:
         (len(line) - len(line.lstrip(" ")), len(line)),
         (indent, colon if colon > 0 else len(line.rstrip(":"))),
     ]
+    first, last = spans[0]
+    if line[first - 1 : first] == "{" and line[last : last + 1] == "}":
+        spans.append((first - 1, last + 1))  # a fact is shown with its braces
     if finding.cure == "delete it":
         yield "".join(
             (*lines[:at], f"{line[: spans[0][0]]}{line[spans[0][1] + 1 :]}\n", *lines[at + 1 :])
