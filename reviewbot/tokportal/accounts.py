@@ -52,6 +52,7 @@ class AccountsQueue:
                 account_status=ACCOUNT_WAITING_STATUS, page=page, per_page=per_page, drift=drift
             ),
             key=lambda bundle: (bundle.id, rounds(bundle)),
+            doubtful=lambda bundle: bundle.account_status != ACCOUNT_WAITING_STATUS,
         )
         items, unread = [], list(found.unread)
         for place, row in enumerate(found.rows, 1):

@@ -143,17 +143,23 @@ class Whole(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     unread: tuple[UnreadRow, ...] = ()
 
 
-def read_all(read: ReadPage[T], key: Callable[[T], Hashable]) -> Whole[T]:
+def read_all(
+    read: ReadPage[T],
+    key: Callable[[T], Hashable],
+    doubtful: Callable[[T], bool] = lambda _: False,
+) -> Whole[T]:
     """Read a list until two readings in a row hold the same keys, as many as the API counts.
 
-    A list that fits one page is read once. Raises what `read` raises, but for single large rows.
+    A list that fits one page is read once. Of two rows with one key a `doubtful` one stays: what an
+    answer says in two ways is no ground to act on. Raises what `read` raises, but for single large rows.
     """
     seen: dict[Hashable, T] = {}
     before: _PageReading[T] | None = None
     contradicted = True
     for number in range(1, MOST_READINGS + 1):
         careful = number == MOST_READINGS and contradicted
-        reading = _PageReading(read, key, PER_PAGE if before is None else before.per_page)
+        per_page = PER_PAGE if before is None else before.per_page
+        reading = _PageReading(read, key, doubtful, per_page)
         reading.go(careful=careful)
         alike = before is not None and before.rows.keys() == reading.rows.keys()
         if reading.fits and (reading.pages <= 1 or alike):
@@ -178,8 +184,14 @@ def read_one_page(read: ReadPage[T], number: int) -> Page[T]:
 class _PageReading(Generic[T]):
     """One way through a list, from its first page to its last."""
 
-    def __init__(self, read: ReadPage[T], key: Callable[[T], Hashable], per_page: int) -> None:
-        self._key = key
+    def __init__(
+        self,
+        read: ReadPage[T],
+        key: Callable[[T], Hashable],
+        doubtful: Callable[[T], bool],
+        per_page: int,
+    ) -> None:
+        self._key, self._doubtful = key, doubtful
         self._pieces = Pieces(read)
         self.per_page = per_page
         self.rows: dict[Hashable, T] = {}
@@ -210,7 +222,10 @@ class _PageReading(Generic[T]):
             page = self._following(page, most_empty >= 0)
 
     def _take(self, page: Page[T]) -> None:
-        self.rows |= {self._key(row): row for row in page.rows}
+        for row in page.rows:
+            twin = self.rows.get(key := self._key(row))
+            if twin is None or not self._doubtful(twin):
+                self.rows[key] = row
         self.unread += page.unread
         self._size += page.size
         self._read += 1

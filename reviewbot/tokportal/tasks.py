@@ -44,6 +44,7 @@ class CommentsQueue:
                 status=WAITING_STATUS, page=page, per_page=per_page, drift=drift
             ),
             key=lambda task: (task.id, epoch_of(task.manually_confirmed_at)),
+            doubtful=lambda task: task.status != WAITING_STATUS,
         )
         items = _items(found.rows, drift)
         self._places = ListIndex(items)
@@ -148,10 +149,11 @@ def micros(amount: float | None) -> int | None:
 
 
 def _newer(item: ReviewItem, twin: ReviewItem) -> bool:
-    """Whether an item shows a later round than its twin, read while the round changed."""
-    return item.started_at is not None and (
-        twin.started_at is None or item.started_at >= twin.started_at
-    )
+    """Whether an item shows a later round than its twin; of one round, the row that does not wait stays."""
+    if item.started_at is None or twin.started_at is None:
+        return twin.started_at is None and item.started_at is not None
+    is_same = item.started_at == twin.started_at
+    return twin.status == WAITING_STATUS if is_same else item.started_at > twin.started_at
 
 
 def _iso(moment: datetime | None) -> str | None:

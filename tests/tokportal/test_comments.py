@@ -11,7 +11,7 @@ import pytest
 from reviewbot.domain.decision import Action, Decision, Mode, decision_id
 from reviewbot.domain.errors import InvalidStatus, UsageError
 from reviewbot.domain.review import ReviewItem
-from reviewbot.domain.task import CommentTask
+from reviewbot.domain.task import WAITING_STATUS, CommentTask
 from reviewbot.ports.queue import Odd
 from reviewbot.simulator.scenarios import build
 from reviewbot.simulator.transport import SimulatorTransport
@@ -108,6 +108,26 @@ def test_the_desk_sends_nothing_it_has_no_words_for(action: Action) -> None:
     with pytest.raises(UsageError):
         line.desk.perform(decided(item, action), "k1")
     assert line.traffic.writes == 0
+
+
+@pytest.mark.parametrize("statuses", [("frozen", WAITING_STATUS), (WAITING_STATUS, "frozen")])
+def test_of_a_task_that_an_answer_shows_twice_the_doubtful_row_stays(
+    statuses: tuple[str, str],
+) -> None:
+    """An answer that says two things of one round is no ground to pay; nor is a page read again."""
+    first, second = (a_row(status=status) for status in statuses)
+    queue = CommentsQueue(a_client(lambda _: answer(a_list([first, a_row(id="b"), second]))))
+    items = queue.waiting().items
+    assert {item.id: item.status for item in items} == {first["id"]: "frozen", "b": WAITING_STATUS}
+    assert {item.id: item.status for item in queue.renew(items[0])} == {
+        item.id: item.status for item in items
+    }
+
+
+def test_of_a_task_that_an_answer_shows_twice_the_finished_one_is_left_out() -> None:
+    """It may have ended between two rows: it is looked at by itself."""
+    rows = [a_row(status="finalized"), a_row()]
+    assert CommentsQueue(a_client(lambda _: answer(a_list(rows)))).waiting().items == ()
 
 
 def test_rows_that_do_not_wait_are_left_out() -> None:
