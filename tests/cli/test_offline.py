@@ -194,7 +194,7 @@ def test_a_log_that_does_not_exist_is_empty_and_not_made(call, tmp_path: Path) -
     """Reading commands leave no file behind."""
     url = f"sqlite:///{tmp_path / 'none.db'}"
     assert call("log", "show", "--ledger", url).code == 0
-    assert call("log", "verify", "--ledger", url).code == 0
+    assert call("log", "verify", "--ledger", url).code == 78
     assert call("queue", "list", "--ledger", url).code == 0
     assert call("status", "--ledger", url).code == 0
     assert call("status", "--probe", "--ledger", url).code == 1

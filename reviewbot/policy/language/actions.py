@@ -138,7 +138,7 @@ def _on_own_line(
     """What to say of an action with what it needs, or with another action, behind it."""
     is_second = name == _JOINS[1] or rest.partition(" ")[0] in _JOINS
     if is_second and what != "then:":
-        return f"{what}  takes one action", asked(action)
+        return f"{what}  takes one action: write the one that is meant", None
     if is_second:
         under = f"write  {action}  here, and a rule of its own for the other"
         return "one rule does one thing", under

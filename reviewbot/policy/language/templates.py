@@ -154,6 +154,8 @@ def _warn_leftovers(reading: Reading, scalar: Scalar) -> None:
     for why, form in _LEFTOVERS.items():
         for match in shape(form).finditer(scalar.value):
             blank = "".join(filter(None, match.groups()))
+            if blank in reading.facts or "." in blank:  # P025 has spoken of it
+                continue
             fact = (
                 meaning(blank, FACTS, reading.facts) or only_cure(blank, reading.facts)
                 if blank
