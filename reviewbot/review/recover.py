@@ -66,7 +66,10 @@ class Recovery:
             listed is not None
             and remote_state.fate(listed, decision.epoch) is remote_state.RoundState.WAITING
         )
-        if still and not self._given_up():
+        # A long list began long before it ends: its row is a reading of when it was asked for.
+        sight = self.bench.sights.get(decision.task_id)
+        ago = 0.0 if sight is None else self.app.clock.monotonic() - sight.at
+        if still and not self._given_up(timedelta(seconds=ago)):
             return False
         try:
             item = with_window(self.bench, self.bench.queue.look(decision.task_id))
@@ -158,17 +161,17 @@ class Recovery:
         sent = self.logged.state in DONE or any(entry.state is State.UNKNOWN for entry in entries)
         return sent and not self._quarantine_is_over()
 
-    def _given_up(self) -> bool:
-        """Whether its quarantine is over; one that outlives the deadline is never over."""
+    def _given_up(self, ago: timedelta = timedelta(0)) -> bool:
+        """Whether its quarantine was over so long ago; one that outlives the deadline is never over."""
         deadline = (
             None if self.logged.decision.deadline_is_estimate else self.logged.decision.deadline_at
         )
         if deadline is not None and self._quarantine_end() >= deadline:
             return False
-        return self._quarantine_is_over()
+        return self._quarantine_is_over(ago)
 
-    def _quarantine_is_over(self) -> bool:
-        patience, decision = self.app.limits.quarantine, self.logged.decision
+    def _quarantine_is_over(self, ago: timedelta = timedelta(0)) -> bool:
+        patience, decision = self.app.limits.quarantine + ago, self.logged.decision
         own = self.app.sent.get(decision.key)
         if own is not None and own.is_newest_of(self.logged):
             return self.app.clock.monotonic() - own.at >= patience.total_seconds()

@@ -15,6 +15,7 @@ from reviewbot.domain.decision import State
 from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NoAnswer, NotFound, ServerFault
 from reviewbot.domain.fault_point import on_fault_point
 from reviewbot.domain.review import ReviewItem
+from reviewbot.review.fetch import note_sights
 from reviewbot.review.poll import poll_once
 from reviewbot.review.recover import resume
 from tests.builders import CONFIRMED, an_item
@@ -108,6 +109,7 @@ def test_what_an_earlier_try_came_to_is_not_what_a_later_one_did() -> None:
 
     on_fault_point(meanwhile)
     try:
+        note_sights(app.benches[0], (world.tasks[TASK],), app.clock.monotonic())
         resume(app, app.benches[0], {TASK: world.tasks[TASK]})
     finally:
         on_fault_point(None)
@@ -302,8 +304,23 @@ def an_open_write(**changes: Any) -> BotContext:
     return app
 
 
+def test_a_list_that_began_within_the_quarantine_is_no_reading_after_it() -> None:
+    """One of many small pages takes long; its row is as old as the request for it."""
+    world, clock, app = left_unknown(APPROVE)
+    item = world.tasks[TASK]
+    clock.forward(minutes=app.limits.quarantine / timedelta(minutes=1) - 1.5)
+    note_sights(app.benches[0], (item,), clock.monotonic())
+    clock.forward(minutes=1)
+    assert resume(app, app.benches[0], {TASK: item}) == 1
+    note_sights(app.benches[0], (item,), clock.monotonic())
+    assert resume(app, app.benches[0], {TASK: item}) == 0
+
+
 def resumed(app: BotContext, *listed: ReviewItem) -> tuple[int, State, str | None]:
     """How many writes stay open, and what the log says of the one."""
+    note_sights(
+        app.benches[0], listed, app.clock.monotonic()
+    )  # as the list of a pass has just done
     left = resume(app, app.benches[0], {item.id: item for item in listed})
     (logged,) = app.ledger.decisions()
     return left, logged.state, logged.note
