@@ -66,10 +66,7 @@ class Recovery:
             listed is not None
             and remote_state.fate(listed, decision.epoch) is remote_state.RoundState.WAITING
         )
-        # A long list began long before it ends: its row is a reading of when it was asked for.
-        sight = self.bench.sights.get(decision.task_id)
-        ago = 0.0 if sight is None else self.app.clock.monotonic() - sight.at
-        if still and not self._given_up(timedelta(seconds=ago)):
+        if still and not self._given_up(self._listed_ago()):
             return False
         try:
             item = with_window(self.bench, self.bench.queue.look(decision.task_id))
@@ -160,6 +157,11 @@ class Recovery:
         )
         sent = self.logged.state in DONE or any(entry.state is State.UNKNOWN for entry in entries)
         return sent and not self._quarantine_is_over()
+
+    def _listed_ago(self) -> timedelta:
+        """How old the list's row is: a long list was asked for long before it ends."""
+        sight = self.bench.sights.get(self.logged.decision.task_id)
+        return timedelta(seconds=0 if sight is None else self.app.clock.monotonic() - sight.at)
 
     def _given_up(self, ago: timedelta = timedelta(0)) -> bool:
         """Whether its quarantine was over so long ago; one that outlives the deadline is never over."""
