@@ -57,19 +57,13 @@ def _in_lines(tree: Mapping, allowed: tuple[Action, ...]) -> str | None:
     return action and f"write  then: {action}  and below it  {'  and  '.join(others)}"
 
 
-_JOINS = ("or", "and", "oder", "und", "/", "|", "+", "&", "then")
-"""Words between two actions."""
-
-
 def _key_behind(action: str, rest: str) -> str | None:
     """The key whose value stands behind an action on its line; None where it takes none."""
-    if action == Action.ESCALATE and rest not in set(Action):
+    if action == Action.ESCALATE:
         asks = len(rest.split(" ")) > 2 or rest.startswith("question")
         names = rest.startswith("to ") or "@" in rest or not rest.islower()
         return "question" if asks and not rest.startswith("to ") else "to" if names else None
-    if rest in set(Action):
-        return _JOINS[1]
-    if rest.partition(" ")[0] in ("shadow", "repeat", *_JOINS):
+    if rest.partition(" ")[0] in ("shadow", "repeat"):
         return rest.partition(" ")[0]
     keys = {Action.WAIT: "until", Action.DISPUTE: "reason", Action.LEAVE: "because"}
     return keys.get(Action(action))
@@ -91,7 +85,7 @@ def _name_of_another(
 def _with_more(
     reading: Reading, scalar: Scalar, allowed: tuple[Action, ...], what: str
 ) -> tuple[str, str | None] | None:
-    """An action with what it needs in one line, two actions, or the name of a rule or a person."""
+    """An action with what it needs in one line, or the name of a rule or a person."""
     text = scalar.value
     if (named := _name_of_another(reading, text, allowed, what)) is not None:
         return named
@@ -135,13 +129,7 @@ def _goes_on(action: str, rest: str, allowed: tuple[Action, ...]) -> bool:
 def _on_own_line(
     reading: Reading, action: str, name: str, rest: str, what: str
 ) -> tuple[str, str | None]:
-    """What to say of an action with what it needs, or with another action, behind it."""
-    is_second = name == _JOINS[1] or rest.partition(" ")[0] in _JOINS
-    if is_second and what != "then:":
-        return f"{what}  takes one action: write the one that is meant", None
-    if is_second:
-        under = f"write  {action}  here, and a rule of its own for the other"
-        return "one rule does one thing", under
+    """What to say of an action with what it needs behind it."""
     rest = rest.removeprefix(name).lstrip(": ") or "yes"
     if name in ("reason", "because") and not _is_said(reading, rest):
         rest = " and why"

@@ -57,9 +57,10 @@ def qualified(
 ) -> Qualified | None:
     """Find what changes an action in a few words; None where nothing does."""
     said = plain(text)
-    names = (*reading.declared.get("rule", ()), *reading.declared.get("reason", ()))
-    if any(f" {name}" in f" {said}" for name in names):
-        return None
+    rules, reasons = (reading.declared.get(kind, ()) for kind in ("rule", "reason"))
+    named = (*reasons, *(f"by {rule}" for rule in rules))
+    if said in rules or any(f" {said}".endswith(f" {name}") for name in named):
+        return None  # a name may hold any word: `dispute not there`
     turn = _first(_IF, said)
     head = _head(said, turn, allowed)
     if _first(_NOT, head) is not None:

@@ -396,3 +396,25 @@ def test_a_condition_in_one_line_keeps_its_cure_beside_a_mistake_of_the_file(
     assert [(finding.code, finding.cure) for finding in found if finding.span.line > 1] == [
         ("P031", cure)
     ]
+
+
+@pytest.mark.parametrize("rule", ["a", "pay", "approve", "the cheap"])
+@pytest.mark.parametrize(
+    "said", ["pay later", "approve later", "approve if cheap", "approve never"]
+)
+def test_no_name_of_a_rule_lets_a_denied_or_later_action_be_heard_as_done(
+    rule: str, said: str
+) -> None:
+    """Following `did you mean approve` would pay at once."""
+    text = POLICY.replace("KIND", "comments").replace("name: pay", f"name: {rule}")
+    (found,) = parse(text.replace("then: approve", f"then: {said}")).findings
+    assert found.code == "P024"
+    assert "did you mean  approve " not in (found.under or "")
+
+
+def test_a_name_may_hold_any_word_behind_its_action() -> None:
+    """A rule called `not there` denies nothing where a test names it."""
+    tests = "tests:\n  - {name: t, given: {task.platform: tiktok}, expect: approve by not there}\n"
+    text = POLICY.replace("KIND", "comments").replace("name: pay", "name: not there")
+    (found,) = parse(text, tests).findings
+    assert found.under == "write  expect: approve  and below it  by: not there"
