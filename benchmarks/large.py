@@ -26,7 +26,7 @@ from pyarrow import parquet
 from benchmarks.evaluation import POLICY, random_facts
 from benchmarks.kept import keep
 from benchmarks.records import run
-from reviewbot.core.recorded_facts import facts_to_json
+from reviewbot.policy.recorded_facts import facts_to_json
 
 ROWS = 100_000
 """Records in a row group."""

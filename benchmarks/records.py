@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.evaluation import POLICY, random_facts
 from benchmarks.kept import keep
-from reviewbot.core.recorded_facts import facts_to_json
+from reviewbot.policy.recorded_facts import facts_to_json
 
 HERE = Path(__file__).resolve().parent
 DISTINCT = 100_000

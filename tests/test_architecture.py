@@ -172,8 +172,8 @@ may add outside the console's rooms."""
 YEARS = 1_900
 """What archive, erasure, retention and releases may add to the bot, in lines, and to its tests."""
 
-NOUNS = 43
-"""What the nouns of loops add where a line no longer fits, and the age of a list, in lines."""
+NOUNS = 50
+"""What the nouns of loops add where a line no longer fits, the age of a list, and a file of its own for revisions."""
 
 LIMITS = {
     "lines of the bot": 49_000
@@ -188,7 +188,7 @@ LIMITS = {
     + NOUNS,
     "lines of the simulator": 4_000 + 50,
     "lines of the tests": 55_900 + 12_000 + PACKAGING + KEYS + REPLICAS + HISTORY + LADDERS + YEARS,
-    "files of the bot and the simulator": 256 + 80 + 20 + 24 + 12 + 8 + 8 + 4,
+    "files of the bot and the simulator": 256 + 80 + 20 + 24 + 12 + 8 + 8 + 4 + 1,
     "files in circles": 0,
     "class names used twice": 0,
     "functions that take the context": 40,
@@ -196,12 +196,12 @@ LIMITS = {
     "longest body": 60,
     "most branches": 15,
     "bytes of the README": 9_000,
-    "stops of perform": 14,
-    "functions of perform": 40,
+    "stops of perform": 13,
+    "functions of perform": 39,
     "files entered by perform": 23,
     "stays in a file of perform": 233,
-    "stops of answer": 24,
-    "functions of answer": 62,
+    "stops of answer": 20,
+    "functions of answer": 55,
     "files entered by answer": 29,
     "stays in a file of answer": 292,
     "stops of intend": 8,

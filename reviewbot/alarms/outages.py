@@ -17,6 +17,7 @@ import msgspec
 
 from reviewbot.alarms.notices import RETOLD, tell_silence
 from reviewbot.core.context import BotContext
+from reviewbot.core.log_text import cause
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import (
     REVIEW_WINDOW,
@@ -27,7 +28,6 @@ from reviewbot.core.pipeline import (
     ReviewPipeline,
     deadline_of,
 )
-from reviewbot.core.remote_state import by_silence, cause
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.decision import DONE, OPEN, Action
 from reviewbot.domain.errors import (
@@ -41,6 +41,7 @@ from reviewbot.domain.errors import (
     ReviewbotError,
 )
 from reviewbot.domain.review import ReviewItem, things
+from reviewbot.domain.round_state import by_silence
 from reviewbot.domain.text import format_moment, iso
 from reviewbot.ports.ledger import Attributed, Ending, Ledger, Memory
 from reviewbot.ports.queue import Archive, Clock

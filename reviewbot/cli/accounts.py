@@ -17,8 +17,6 @@ from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.pipeline import ReviewPipeline
 from reviewbot.core.questions import Round, open_rounds
-from reviewbot.core.recorded_facts import facts_to_json
-from reviewbot.core.remote_state import waits
 from reviewbot.domain.account import (
     ACCOUNT_STATUSES,
     ACCOUNT_WAITING_STATUS,
@@ -28,8 +26,10 @@ from reviewbot.domain.account import (
 from reviewbot.domain.decision import DONE
 from reviewbot.domain.errors import NotFound, UsageError
 from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.round_state import waits
 from reviewbot.domain.text import format_moment, iso, pretty, safe_line
 from reviewbot.policy.facts import Facts, build_facts
+from reviewbot.policy.recorded_facts import facts_to_json
 from reviewbot.ports.ledger import Ledger, OpenRound
 from reviewbot.ports.queue import Clock
 from reviewbot.presentation.format import counted, due, table

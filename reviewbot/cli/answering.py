@@ -22,12 +22,12 @@ from reviewbot.config import Settings
 from reviewbot.core import questions
 from reviewbot.core.context import BotContext
 from reviewbot.core.questions import Round, answered_in, find_round
-from reviewbot.core.recorded_facts import Revisions
-from reviewbot.core.remote_state import waits
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action, Decision, Mode
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewItem, noun_of
+from reviewbot.domain.round_state import waits
 from reviewbot.domain.text import format_moment, safe, safe_line
 from reviewbot.insights.questions import texts_for
 from reviewbot.ledger.ledger import SqlLedger

@@ -17,9 +17,9 @@ from reviewbot.cli.log_export import SHOWN, chosen, name_absent, since_option, t
 from reviewbot.cli.opening import checkpoints_of, ledger_at, signing_key_of, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import Replayed
 from reviewbot.core.replay import replay as judge_again
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.errors import LedgerCorrupt, UsageError
 from reviewbot.domain.text import format_moment, safe_line
 from reviewbot.ports.ledger import KeptCheckpoints, Ledger, Logged

@@ -14,7 +14,7 @@ from reviewbot.cli.command import MomentType, command, format_option
 from reviewbot.cli.opening import Opening, opens
 from reviewbot.cli.policy import find_logged, load_usable
 from reviewbot.cli.screen import Screen
-from reviewbot.core.recorded_facts import facts_from_json, judge_of
+from reviewbot.core.revisions import judge_of
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import format_moment, pretty, safe_line
@@ -23,6 +23,7 @@ from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.explain.explain import Explanation
 from reviewbot.policy.explain.explain import explain as explain_facts
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.policy.testing.compare import Recorded
 from reviewbot.presentation.document import explanation_text
 from reviewbot.presentation.phrases import if_you_do_nothing

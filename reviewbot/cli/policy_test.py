@@ -156,7 +156,7 @@ def _add_test(screen: Screen, paths: tuple[str, ...], wanted: str, opening: Open
 
 
 def _written_test(judge: Judge, logged: Logged) -> WrittenTest:
-    from reviewbot.core.recorded_facts import facts_from_json
+    from reviewbot.policy.recorded_facts import facts_from_json
 
     decision = logged.decision
     kind = judge.policy.applies_to.review

@@ -18,7 +18,7 @@ from reviewbot.cli.opening import ledger_at, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
 from reviewbot.core.questions import Round, find_round, holder
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.text import format_moment, pretty, safe, safe_line

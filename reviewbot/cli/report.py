@@ -23,8 +23,8 @@ from reviewbot.cli.screen import Screen
 from reviewbot.cli.unread import UNREADABLE, UnreadCount
 from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import read_past, was_judged
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import iso, pretty, safe_line
 from reviewbot.insights.plan import QueuePlan, plan, recall_evidence

@@ -29,7 +29,7 @@ from reviewbot.cli.command import (
 from reviewbot.cli.opening import Opening, ledger_at, with_settings
 from reviewbot.cli.screen import Screen
 from reviewbot.config import Settings
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.errors import ConfigError, KeyRefused, LedgerError, ReviewbotError
 from reviewbot.domain.text import masked, pretty, safe, safe_line
 from reviewbot.insights.heartbeat import Beat, Health, Running, newest_beat

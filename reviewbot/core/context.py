@@ -19,7 +19,7 @@ from reviewbot.core.pipeline import (
     ReviewPipeline,
     TrafficCounts,
 )
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.core.turns import Turns
 from reviewbot.domain.decision import Decision, Mode, idempotency_key
 from reviewbot.domain.review import ReviewKind

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from reviewbot.core.recorded_facts import zone_of
+from reviewbot.core.revisions import zone_of
 from reviewbot.domain.decision import ACTIONS_OF, CLAIMED, Action, Decision, State
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.text import format_moment, iso, parse_iso, safe_line

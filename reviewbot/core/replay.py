@@ -8,13 +8,14 @@ from datetime import datetime
 import msgspec
 
 from reviewbot.core.log_text import SEALED
-from reviewbot.core.recorded_facts import Revisions, facts_from_json
+from reviewbot.core.revisions import Revisions
 from reviewbot.core.verdict import NO_TRACE
 from reviewbot.domain.decision import DEADLINE, Action, Decision
 from reviewbot.domain.review import ReviewKind, Subject
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.ports.ledger import Logged
 
 

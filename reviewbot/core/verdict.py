@@ -7,10 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from reviewbot.core.remote_state import elsewhere
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.errors import Halted
 from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.round_state import elsewhere
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Evaluation
 from reviewbot.policy.facts import Facts

@@ -12,14 +12,15 @@ from msgspec.structs import replace
 from reviewbot.core.checks import tries_on
 from reviewbot.core.pipeline import deadline_of
 from reviewbot.core.questions import Round, open_rounds
-from reviewbot.core.recorded_facts import Revisions, facts_from_json
-from reviewbot.core.remote_state import unsendable
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import ACTIONS_OF, OPEN, Mode
 from reviewbot.domain.errors import LedgerError
+from reviewbot.domain.round_state import unsendable
 from reviewbot.foresight.ahead import futures
 from reviewbot.foresight.future import Future, Key, RoundAhead, Standing
 from reviewbot.foresight.room import House, Spent, Stop
 from reviewbot.policy.facts import NO_ACCOUNT_HISTORY, NO_FLEET, Facts, as_told
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.policy.testing.compare import covers
 from reviewbot.ports.ledger import Ledger, Logged, LogNote
 from reviewbot.safety.ladder import Steps, steps_of

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.errors import UsageError
 from reviewbot.domain.review import ReviewKind, Subject
 from reviewbot.history.files import (
@@ -25,6 +24,7 @@ from reviewbot.policy.catalog import CATALOGUE
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.model import Policy
 from reviewbot.policy.parts import facts_named
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.policy.testing.compare import Recorded
 from reviewbot.tokportal.records import decode_record, decoder, lenient_record
 

@@ -12,11 +12,11 @@ import msgspec
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Background, HeldEvidence, LoopLimits, ReviewPipeline
 from reviewbot.core.questions import open_rounds
-from reviewbot.core.remote_state import cannot_send
 from reviewbot.core.verdict import UNCOVERED, Verdict, verdict_of
 from reviewbot.domain.decision import OPEN, Action, State
 from reviewbot.domain.errors import ApiError, CannotConnect, Forbidden, KeyRefused, NotFound
 from reviewbot.domain.review import ReviewItem, ReviewKind
+from reviewbot.domain.round_state import cannot_send
 from reviewbot.domain.task import Timeline
 from reviewbot.domain.text import iso
 from reviewbot.foresight.ahead import futures

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from reviewbot.core.questions import Round, open_questions
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.foresight.future import Future
 from reviewbot.foresight.gather import Outlook, facts_of
 from reviewbot.ports.ledger import Ledger

@@ -17,9 +17,9 @@ from typing import Literal
 import msgspec
 
 from reviewbot.core.proportion import wilson
-from reviewbot.core.remote_state import WORDS
 from reviewbot.domain.decision import DEADLINE, DONE, Action, Decision
 from reviewbot.domain.review import ReviewKind, is_account
+from reviewbot.domain.round_state import WORDS
 from reviewbot.domain.task import Attempt
 from reviewbot.insights.grades import (
     NOTHING_LATER,

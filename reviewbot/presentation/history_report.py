@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import read_past, was_judged
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import DONE, Decision, State
 from reviewbot.domain.review import noun_of
 from reviewbot.domain.text import format_moment, format_written

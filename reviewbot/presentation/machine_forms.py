@@ -17,7 +17,6 @@ import msgspec
 from msgspec import UNSET
 
 from reviewbot.core.pipeline import ReviewPipeline
-from reviewbot.core.recorded_facts import subject_json
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.review import ReviewKind
 from reviewbot.domain.task import CommentTask
@@ -28,6 +27,7 @@ from reviewbot.insights.limited import KeptBack
 from reviewbot.insights.limits_forecast import LimitHit
 from reviewbot.insights.peoples_word import PeoplesWord
 from reviewbot.insights.plan import Planned, QueuePlan
+from reviewbot.policy.recorded_facts import subject_json
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA = "reviewbot.report/1"

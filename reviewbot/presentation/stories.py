@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from reviewbot.core.recorded_facts import Revisions, facts_from_json
 from reviewbot.core.replay import was_judged
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.account import PROFILE_FIELDS, FeedbackEntry, Profile
 from reviewbot.domain.task import Attempt, CommentTask, Timeline
 from reviewbot.domain.text import format_moment, format_written, safe, safe_line
@@ -18,6 +18,7 @@ from reviewbot.orders.cancel import CancelState, CancelWord
 from reviewbot.orders.cancel import story_of as cancel_story
 from reviewbot.policy.explain.explain import explain
 from reviewbot.policy.facts import UNKNOWN_PROFILE, compare_profiles, correctable, in_order
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.presentation.document import explanation_text
 from reviewbot.presentation.format import dollars, length, table

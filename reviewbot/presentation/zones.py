@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reviewbot.config import Settings
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.text import known_zone
 from reviewbot.insights.heartbeat import Running, newest_beat, running
 from reviewbot.policy.engine.judge import Judge
@@ -22,7 +22,7 @@ class Zones:
         self._policies = tuple(policies)
         self._revisions: Revisions | None = None
         if ledger is not None:
-            from reviewbot.core.recorded_facts import Revisions
+            from reviewbot.core.revisions import Revisions
 
             self._revisions = Revisions(ledger)
 

@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from reviewbot.alarms.notices import tell_forbidden
-from reviewbot.core import remote_state
 from reviewbot.core.context import BotContext
 from reviewbot.core.notifier import Notifier
 from reviewbot.core.pipeline import Events, HeldEvidence, ReviewPipeline
 from reviewbot.core.questions import Round, answered_in, asked_in, refuse_if_held
-from reviewbot.core.recorded_facts import Revisions, zone_of
+from reviewbot.core.revisions import Revisions, zone_of
 from reviewbot.core.verdict import Verdict
+from reviewbot.domain import round_state
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import (
     ACTIONS_OF,
@@ -195,19 +195,19 @@ def _overtaken(
     if item is None:
         return "it is gone: the API no longer knows it"
     epoch, now = chosen.sighting.epoch, clock.now()
-    match remote_state.fate(item, epoch):
-        case remote_state.RoundState.WAITING:
+    match round_state.fate(item, epoch):
+        case round_state.RoundState.WAITING:
             deadline = None if item.deadline_is_estimate else item.deadline_at
             if deadline is not None and now >= deadline:
                 return f"its time ran out at {format_moment(deadline, _zone(ledger, notifier, chosen))}; silence pays it now"
-            return remote_state.cannot_send(item)
-        case remote_state.RoundState.PAID:
+            return round_state.cannot_send(item)
+        case round_state.RoundState.PAID:
             return _paid(item, chosen, _zone(ledger, notifier, chosen))
-        case remote_state.RoundState.SENT_BACK:
+        case round_state.RoundState.SENT_BACK:
             return "it was sent back by somebody else, outside this log"
-        case remote_state.RoundState.MOVED_ON:
+        case round_state.RoundState.MOVED_ON:
             return f"that round is over: it is {item.status} now; see what is asked of the new one"
-        case remote_state.RoundState.GONE:
+        case round_state.RoundState.GONE:
             return f"it is {item.status} now"
     return f"it is in a status nobody knows ({safe_line(str(item.status), 40)})"
 
@@ -215,7 +215,7 @@ def _overtaken(
 def _paid(item: ReviewItem, chosen: Round, zone: str) -> str:
     finalized = item.subject.finalized_at
     when = "" if finalized is None else f" at {format_moment(finalized, zone)}"
-    if remote_state.by_silence(item, chosen.deadline_at, estimated=item.deadline_is_estimate):
+    if round_state.by_silence(item, chosen.deadline_at, estimated=item.deadline_is_estimate):
         return f"it was finalized by the timer{when}: nobody had answered"
     return f"it was finalized by somebody else{when}, outside this log"
 

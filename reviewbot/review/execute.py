@@ -18,14 +18,14 @@ import msgspec
 from msgspec.structs import replace
 
 from reviewbot.alarms.notices import tell_over, tell_stale_effect
-from reviewbot.core import refusals, remote_state
+from reviewbot.core import refusals
 from reviewbot.core.context import BotContext, Sent
 from reviewbot.core.guard_state import GuardState
 from reviewbot.core.pipeline import HeldEvidence, ReviewPipeline, Sight
 from reviewbot.core.questions import asked_in
-from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.core.refusals import Says
 from reviewbot.core.verdict import NO_TRACE, Verdict
+from reviewbot.domain import round_state
 from reviewbot.domain.decision import DONE, Decision, Mode, State, decision_id
 from reviewbot.domain.errors import (
     AlreadyIntended,
@@ -46,6 +46,7 @@ from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.recorded_facts import facts_to_json
 from reviewbot.ports.ledger import Ledger, Logged
 from reviewbot.ports.queue import Receipt, ReviewWriter
 from reviewbot.review.fetch import with_window
@@ -163,7 +164,7 @@ class _Execution:
             self.app.clock, self.app.guard, self.app.notifier, self.bench, self.decision.policy
         )
         state, note = State.PERFORMED, "replayed by the API" if receipt.replayed else None
-        if receipt.status is not None and not remote_state.fits(
+        if receipt.status is not None and not round_state.fits(
             self.decision.action, self.decision.review, receipt.status
         ):
             state, note = State.UNKNOWN, f"the API said yes, but calls it {receipt.status}"
@@ -252,12 +253,12 @@ class _Execution:
         except ApiError as error:
             unread = f"{said}; reading it failed: {refusals.words_of(error)}"
             return (State.UNKNOWN if doubtful else None), unread
-        settled = remote_state.settle(self.decision, item)
+        settled = round_state.settle(self.decision, item)
         if settled is None:
             return None, f"{said}, but it is {item.status} as before"
         state, note = settled
         if state is State.SETTLED and not (
-            doubtful or remote_state.shows_our_text(self.decision, item)
+            doubtful or round_state.shows_our_text(self.decision, item)
         ):
             return State.OVERTAKEN, f"someone else was first: it is {item.status} now"
         return state, note
@@ -265,7 +266,7 @@ class _Execution:
     def _may_have_come_late(self) -> bool:
         """Whether an earlier try of this decision got no clear answer."""
         return any(
-            entry.state is State.UNKNOWN or entry.note == remote_state.NOTHING_CAME
+            entry.state is State.UNKNOWN or entry.note == round_state.NOTHING_CAME
             for entry in self.app.ledger.entries(self.decision.id)
         )
 

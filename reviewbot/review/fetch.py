@@ -19,10 +19,10 @@ from reviewbot.core.pipeline import (
     Sight,
     _began,
 )
-from reviewbot.core.remote_state import lacks_its_end, waits
 from reviewbot.domain.errors import ApiError, KeyRefused, NotFound
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem, ReviewKind
+from reviewbot.domain.round_state import lacks_its_end, waits
 from reviewbot.domain.text import parse_iso
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import (

@@ -18,7 +18,6 @@ from reviewbot.core.pipeline import (
     ReviewPipeline,
 )
 from reviewbot.core.refusals import LONGEST_PAUSE
-from reviewbot.core.remote_state import elsewhere
 from reviewbot.core.verdict import (
     UNCOVERED,
     Verdict,
@@ -39,6 +38,7 @@ from reviewbot.domain.errors import (
     ReviewbotError,
 )
 from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.round_state import elsewhere
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.facts import Facts
 from reviewbot.ports.queue import Clock

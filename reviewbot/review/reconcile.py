@@ -12,20 +12,20 @@ import msgspec
 from reviewbot.alarms.notices import tell_over, tell_silence
 from reviewbot.alarms.reminders import now_and_then
 from reviewbot.core.context import BotContext
+from reviewbot.core.log_text import cause
 from reviewbot.core.pipeline import Backoff, ReviewPipeline, deadline_of
 from reviewbot.core.questions import asked_in
-from reviewbot.core.remote_state import (
+from reviewbot.domain.decision import CLAIMED, DEADLINE, DONE, OPEN, Action
+from reviewbot.domain.errors import ApiError, CannotConnect, KeyRefused, NotFound, RateLimited
+from reviewbot.domain.review import CHECKED_AGAIN, ReviewItem
+from reviewbot.domain.round_state import (
     NOTHING_CAME,
     WORDS,
     RoundState,
     by_silence,
-    cause,
     fate,
     shows_our_text,
 )
-from reviewbot.domain.decision import CLAIMED, DEADLINE, DONE, OPEN, Action
-from reviewbot.domain.errors import ApiError, CannotConnect, KeyRefused, NotFound, RateLimited
-from reviewbot.domain.review import CHECKED_AGAIN, ReviewItem
 from reviewbot.domain.task import Attempt, CommentTask, Timeline
 from reviewbot.ports.ledger import Attributed, Ending, Ledger, Logged, Memory, OpenRound
 from reviewbot.review.fetch import is_conclusive, is_guessed

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reviewbot.core import remote_state
 from reviewbot.core.context import BotContext
 from reviewbot.core.pipeline import Backoff, ReviewPipeline
-from reviewbot.core.remote_state import NOTHING_CAME
+from reviewbot.domain import round_state
 from reviewbot.domain.decision import DONE, OPEN, State, idempotency_key
 from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NotFound, OutOfDate
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.round_state import NOTHING_CAME
 from reviewbot.ports.ledger import Logged
 from reviewbot.review.fetch import is_conclusive, with_window
 
@@ -64,7 +64,7 @@ class Recovery:
         decision = self.logged.decision
         still = (
             listed is not None
-            and remote_state.fate(listed, decision.epoch) is remote_state.RoundState.WAITING
+            and round_state.fate(listed, decision.epoch) is round_state.RoundState.WAITING
         )
         if still and not self._given_up(self._listed_ago()):
             return False
@@ -86,10 +86,10 @@ class Recovery:
         fault_point("resume.read")
         if not is_conclusive(self.bench, item, decision.epoch):
             return False
-        settled = remote_state.settle(decision, item)
+        settled = round_state.settle(decision, item)
         if settled is not None:
             return self._mark(*settled)
-        waits = remote_state.fate(item, decision.epoch) is remote_state.RoundState.WAITING
+        waits = round_state.fate(item, decision.epoch) is round_state.RoundState.WAITING
         # Asked again: this answer has told the API's time anew, and the list's may have lingered.
         if still and waits and self._given_up():
             return self._mark(State.VOID, NOTHING_CAME)
@@ -142,7 +142,7 @@ class Recovery:
                 "cannot reopen", level="warning", task_id=decision.task_id, error=str(error)
             )
             return False
-        return remote_state.fate(item, decision.epoch) is remote_state.RoundState.WAITING
+        return round_state.fate(item, decision.epoch) is round_state.RoundState.WAITING
 
     def call_open(self) -> bool:
         """Write down that a round waits that the log called ended."""

@@ -29,7 +29,6 @@ from reviewbot.core.pipeline import (
     ReviewOutcome,
     ReviewPipeline,
 )
-from reviewbot.core.remote_state import cannot_send
 from reviewbot.core.verdict import kept_back
 from reviewbot.domain.decision import OPEN, Action, Decision, Mode, State
 from reviewbot.domain.errors import (
@@ -45,6 +44,7 @@ from reviewbot.domain.errors import (
 )
 from reviewbot.domain.fault_point import fault_point
 from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.round_state import cannot_send
 from reviewbot.policy.engine.judge import Judge
 from reviewbot.ports.ledger import Logged
 from reviewbot.ports.queue import Clock

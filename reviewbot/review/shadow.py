@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from reviewbot.core.pipeline import Background, Events, Judged, ReviewPipeline
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import Decision
 from reviewbot.domain.errors import ApiError, UsageError
 from reviewbot.policy.engine.judge import Judge

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from reviewbot.core.guard_state import GuardPost
 from reviewbot.core.questions import open_rounds
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import read_past, was_judged
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import CLAIMED, Decision
 from reviewbot.domain.errors import LedgerError
 from reviewbot.domain.text import iso

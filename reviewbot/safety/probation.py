@@ -125,7 +125,7 @@ def tell_change(
 
 def parsed(stored: StoredPolicy) -> Policy | None:
     """Read a stored revision again; None where this version of the language no longer can."""
-    from reviewbot.core.recorded_facts import judge_of  # the parser is not needed to pause a bot
+    from reviewbot.core.revisions import judge_of  # the parser is not needed to pause a bot
 
     try:
         return judge_of(stored).policy

@@ -9,7 +9,7 @@ from typing import Any
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.guard_state import GuardState
-from reviewbot.core.recorded_facts import judge_of
+from reviewbot.core.revisions import judge_of
 from reviewbot.domain.alarm import AlarmKind
 from reviewbot.domain.errors import OutOfDate, UsageError
 from reviewbot.domain.review import ReviewKind

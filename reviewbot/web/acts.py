@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from reviewbot.core import questions
 from reviewbot.core.guard_state import PAUSE_TOPIC
 from reviewbot.core.questions import Round, open_rounds
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import UsageError

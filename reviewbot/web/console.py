@@ -14,7 +14,7 @@ from reviewbot.config import Settings
 from reviewbot.core.context import BotContext
 from reviewbot.core.paths import state_folder
 from reviewbot.core.pipeline import Events
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import Mode
 from reviewbot.foresight.gather import Outlook, outlook_of
 from reviewbot.insights.heartbeat import Beat, Health, newest_beat

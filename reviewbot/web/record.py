@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import LedgerUnwritable, UsageError
 from reviewbot.domain.text import format_moment, iso, safe_line
 from reviewbot.policy.explain.explain import Explanation, explain
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.ports.ledger import Checkpoint, Logged
 from reviewbot.presentation.document import told_lines
 from reviewbot.presentation.format import dollars

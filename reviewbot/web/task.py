@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from reviewbot.core.guard_state import PAUSE_TOPIC
 from reviewbot.core.questions import Round, holder, open_rounds
-from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.account import CORRECTABLE_FIELDS
 from reviewbot.domain.decision import Action, Decision
 from reviewbot.domain.text import format_moment, safe
@@ -23,6 +22,7 @@ from reviewbot.policy.engine.judge import Judge
 from reviewbot.policy.engine.trace import Outcome
 from reviewbot.policy.explain.explain import Explanation, TurningPoint, explain
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.ports.ledger import Logged
 from reviewbot.presentation.format import dollars
 from reviewbot.presentation.phrases import if_you_do_nothing

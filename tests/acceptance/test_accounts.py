@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import replay
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import DONE
 from reviewbot.simulator import accounts
 from reviewbot.simulator.people import strangers

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.domain.decision import State
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.simulator import tasks
 from reviewbot.simulator.faults import Faults, Storm
 from reviewbot.simulator.model import Actor, Task

@@ -12,13 +12,13 @@ import jsonschema
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.domain.decision import DEADLINE, Action, Decision, Mode, State, decision_id
 from reviewbot.insights.heartbeat import Beat, Running
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy import starters
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.recorded_facts import facts_to_json
 from reviewbot.runtime.policy_files import PolicyFile
 from tests.builders import CONFIRMED, an_attempt
 from tests.ledger.things import a_decision

@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reviewbot.core.recorded_facts import facts_to_json
 from reviewbot.domain.decision import Action, Decision, Mode, State, decision_id
 from reviewbot.domain.task import Timeline
 from reviewbot.ledger.open import open_ledger
 from reviewbot.policy.facts import build_facts
+from reviewbot.policy.recorded_facts import facts_to_json
 from tests.builders import CONFIRMED, a_task, an_attempt, an_item
 from tests.cli.conftest import Call
 from tests.cli.schemas import assert_fits

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.core.remote_state import cannot_send
 from reviewbot.core.verdict import (
     UNCOVERED,
     Verdict,
@@ -20,6 +19,7 @@ from reviewbot.core.verdict import (
 )
 from reviewbot.domain.decision import DEADLINE, NO_RULE, Action
 from reviewbot.domain.errors import Halted
+from reviewbot.domain.round_state import cannot_send
 from tests.builders import an_item
 from tests.fakes import DISPUTE, START, Answer, FakeJudge, always
 from tests.policy.judging import facts_at, judge_of

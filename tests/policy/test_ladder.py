@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.core.recorded_facts import facts_from_json, facts_to_json
 from reviewbot.policy import model as m
 from reviewbot.policy.engine.judge import Judge, compile_policy
 from reviewbot.policy.engine.trace import Evaluation
@@ -17,6 +16,7 @@ from reviewbot.policy.explain.summary import read_policy
 from reviewbot.policy.facts import Facts
 from reviewbot.policy.ladder import LIVE, SHADOW, Stage
 from reviewbot.policy.language.parser import parse_policy
+from reviewbot.policy.recorded_facts import facts_from_json, facts_to_json
 from reviewbot.policy.testing.cases import run_cases
 from reviewbot.policy.testing.check import analyse
 from tests.policy.chance import a_random_policy, random_facts

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reviewbot.core.questions import open_questions
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import Action
 from reviewbot.insights.scorecard import TOPICS, Scorecard, scorecard
 from reviewbot.presentation.document import Document, Section

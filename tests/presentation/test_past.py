@@ -6,7 +6,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from reviewbot.config import load_settings
-from reviewbot.core.recorded_facts import Revisions
+from reviewbot.core.revisions import Revisions
 from reviewbot.insights.scorecard import add_up
 from reviewbot.ledger.ledger import SqlLedger
 from reviewbot.ledger.open import open_ledger

@@ -8,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.core.context import Sent
-from reviewbot.core.remote_state import NOTHING_CAME
 from reviewbot.domain.decision import Decision, State, decision_id
 from reviewbot.domain.errors import (
     ApiError,
@@ -31,6 +30,7 @@ from reviewbot.domain.errors import (
     TaskBlocked,
 )
 from reviewbot.domain.fault_point import on_fault_point
+from reviewbot.domain.round_state import NOTHING_CAME
 from reviewbot.ports.queue import Receipt
 from reviewbot.review.execute import perform
 from reviewbot.review.poll import poll_once

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.core import remote_state
 from reviewbot.core.context import BotContext
 from reviewbot.core.guard_state import PolicyChange, Trial
 from reviewbot.core.pipeline import HeldEvidence, Sight
+from reviewbot.domain import round_state
 from reviewbot.domain.decision import Action, Decision, State
 from reviewbot.domain.errors import (
     ApiError,
@@ -234,7 +234,7 @@ def test_our_own_text_that_stands_there_is_ours() -> None:
     ("earlier", "note", "ours"),
     [
         (State.UNKNOWN, "timeout", True),
-        (State.VOID, remote_state.NOTHING_CAME, True),
+        (State.VOID, round_state.NOTHING_CAME, True),
         (State.VOID, "not done: no connection", False),
     ],
 )

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.core import remote_state
 from reviewbot.core.context import BotContext, Sent
 from reviewbot.core.pipeline import ReviewPipeline
+from reviewbot.domain import round_state
 from reviewbot.domain.decision import State
 from reviewbot.domain.errors import ApiError, Forbidden, KeyRefused, NoAnswer, NotFound, ServerFault
 from reviewbot.domain.fault_point import on_fault_point
@@ -383,7 +383,7 @@ def test_nothing_came_where_list_and_task_say_so_after_the_quarantine(
     app.clock.sleep(after.total_seconds())
     left, found, note = resumed(app, *([an_item()] if listed else []))
     assert (left, found) == (int(state is State.UNKNOWN), state)
-    assert note == (remote_state.NOTHING_CAME if state is State.VOID else "timeout")
+    assert note == (round_state.NOTHING_CAME if state is State.VOID else "timeout")
     assert world_of(app).calls.count("look") == looks
 
 
@@ -455,7 +455,7 @@ def test_what_the_list_shows_is_not_gone_because_one_answer_says_so(error: ApiEr
     app.clock.sleep(QUARANTINE.total_seconds())
     world_of(app).trouble["look"] = [error, error]
     assert resumed(app, an_item()) == (1, State.UNKNOWN, "timeout")
-    assert resumed(app, an_item()) == (0, State.VOID, remote_state.NOTHING_CAME)
+    assert resumed(app, an_item()) == (0, State.VOID, round_state.NOTHING_CAME)
     assert app.benches[0].contradicted == set()
 
 

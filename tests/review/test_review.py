@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from reviewbot.core.context import BotContext
-from reviewbot.core.recorded_facts import facts_from_json
 from reviewbot.core.refusals import FIRST_PAUSE, LONGEST_PAUSE
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import (
@@ -22,6 +21,7 @@ from reviewbot.domain.errors import (
 from reviewbot.domain.review import Evidence, ReviewItem
 from reviewbot.policy.engine.calendar import resolver
 from reviewbot.policy.facts import Facts
+from reviewbot.policy.recorded_facts import facts_from_json
 from reviewbot.review.judge import DEAD_LETTER
 from reviewbot.review.poll import poll_once
 from reviewbot.review.review import LOOKS

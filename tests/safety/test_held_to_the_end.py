@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import replay
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import DEADLINE, Action
 from reviewbot.review.poll import poll_once
 from reviewbot.safety import breaker, pauses

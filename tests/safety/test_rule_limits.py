@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import replay
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import DEADLINE, Action, State
 from reviewbot.domain.errors import CapReached, NoAnswer
 from reviewbot.ledger.open import open_ledger

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from reviewbot.core.questions import find_round
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import replay
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import Halted, UsageError
 from reviewbot.domain.fault_point import on_fault_point

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import replay
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import DEADLINE, Action, State
 from reviewbot.foresight.gather import Foreseen
 from reviewbot.review.poll import poll_once

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from reviewbot.core.recorded_facts import Revisions
 from reviewbot.core.replay import replay
+from reviewbot.core.revisions import Revisions
 from reviewbot.domain.decision import OPEN
 from reviewbot.domain.text import parse_iso
 from reviewbot.ports.ledger import KeptCheckpoints, Ledger

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reviewbot.core.remote_state import (
+from reviewbot.domain.account import FeedbackEntry
+from reviewbot.domain.decision import Action, Decision, State
+from reviewbot.domain.review import ReviewItem
+from reviewbot.domain.round_state import (
     RoundState,
     by_silence,
     fate,
@@ -17,9 +20,6 @@ from reviewbot.core.remote_state import (
     shows_our_text,
     waits,
 )
-from reviewbot.domain.account import FeedbackEntry
-from reviewbot.domain.decision import Action, Decision, State
-from reviewbot.domain.review import ReviewItem
 from tests.builders import CONFIRMED, an_account_item, an_item
 from tests.ledger.things import a_decision
 

@@ -19,18 +19,6 @@ from reviewbot.domain.order import folded
 from reviewbot.domain.review import ReviewItem, ReviewKind, Subject
 from reviewbot.domain.task import WAITING_STATUS, CommentTask
 from reviewbot.domain.text import safe_line
-from reviewbot.ports.ledger import Logged
-
-
-def cause(last: Logged | None) -> str:
-    """Why nobody decided, as far as our log knows."""
-    if last is None:
-        return "it was never decided"
-    decision = last.decision
-    if decision.action is Action.ESCALATE:
-        return f"nobody answered (escalated by {decision.rule})"
-    return f"{decision.action} by {decision.rule} was {last.state}: {last.note or 'not sent'}"
-
 
 NOTHING_CAME = "not done: nothing arrived within the quarantine"
 """The note of an ambiguous write that was given up as not done. It was perhaps only slow."""

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.core.recorded_facts import facts_from_json, facts_to_json
 from reviewbot.domain.account import AccountReview, Change, FeedbackEntry, Profile
 from reviewbot.domain.review import ReviewItem
 from reviewbot.domain.task import Attempt, Timeline
 from reviewbot.policy.facts import AccountHistory, Fleet, History, build_facts
+from reviewbot.policy.recorded_facts import facts_from_json, facts_to_json
 from tests.builders import CONFIRMED, a_task, an_item
 from tests.policy.chance import random_account_facts
 
