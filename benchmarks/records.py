@@ -84,6 +84,26 @@ def as_parquet(records: Path, target: Path) -> None:
             out.write_table(pyarrow.table({"record": some}, schema=schema))
 
 
+def as_export(count: int, target: Path) -> None:
+    """The same tasks as `log export` writes the first decisions of rounds: the columns that are judged again."""
+    import pyarrow
+    from pyarrow import parquet
+
+    chance = Random(20)
+    facts = [random_facts(chance) for _ in range(min(count, DISTINCT))]
+    rows = pyarrow.table(
+        {
+            "review": ["comments"] * len(facts),
+            "first_of_round": [True] * len(facts),
+            "amount_micros": [round((f.task.cm_payout_amount or 0) * 1_000_000) for f in facts],
+            "facts": [facts_to_json(seen).decode() for seen in facts],
+        }
+    )
+    with parquet.ParquetWriter(target, rows.schema) as out:
+        for start in range(0, count, len(facts)):
+            out.write_table(rows.slice(0, count - start), row_group_size=50_000)
+
+
 def measure(count: int, rounds: int) -> dict[str, Any]:
     """Check that ours and the loop agree, then run all in turn."""
     with TemporaryDirectory() as name:
@@ -95,19 +115,17 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
         write_records(records, count)
         parquet = folder / "records.parquet"
         as_parquet(records, parquet)
+        exported = folder / "exported.parquet"
+        as_export(count, exported)
         write_records(few, 10_000)
         ours = [sys.executable, "-m", "reviewbot", "policy"]
         loop = [sys.executable, str(HERE / "records_by_hand.py"), str(records)]
+        backtest = [*ours, "backtest", str(policy), "--format", "json", "--records"]
         pairs = {
             "decide": (loop, [*ours, "decide", str(policy), "--records", str(records)]),
-            "backtest": (
-                [*loop, "--count"],
-                [*ours, "backtest", str(policy), "--records", str(records), "--format", "json"],
-            ),
-            "backtest of Parquet": (
-                [*loop, "--count"],
-                [*ours, "backtest", str(policy), "--records", str(parquet), "--format", "json"],
-            ),
+            "backtest": ([*loop, "--count"], [*backtest, str(records)]),
+            "backtest of Parquet": ([*loop, "--count"], [*backtest, str(parquet)]),
+            "backtest of an exported log": ([*loop, "--count"], [*backtest, str(exported)]),
         }
         gate = ["--fail-if", "more than 50% become dispute"]
         diff = [*ours, "diff", str(policy), str(other), "--records", str(few), *gate]

@@ -162,7 +162,7 @@ REPLICAS = 2_900
 KEYS = 2_800
 """What many keys in one process may add to the bot, in lines, and the same to its tests."""
 
-HISTORY = 2_290
+HISTORY = 2_324
 """What judging the past at any size may add to the bot (files, sums, processes, Spark), and to its tests."""
 
 LADDERS = 1_640

@@ -122,10 +122,12 @@ def _exported(review: Any, first: bool | None, micros: int | None, facts: Any) -
     if not first:
         return None
     try:
-        # Which limits were full then is worked out anew.
-        seen = msgspec.structs.replace(facts_from_json(bytes(facts)), full=())
-    except (KeyError, TypeError, AttributeError) as error:
+        seen = facts_from_json(facts)
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"its facts cannot be read: {error!r}") from error
+    if seen.full:
+        # Which limits were full then is worked out anew.
+        seen = msgspec.structs.replace(seen, full=())
     return ExportedReview(review, seen, micros or 0)
 
 

@@ -118,7 +118,7 @@ NO_ACCOUNT_HISTORY = AccountHistory()
 NO_FLEET = Fleet()
 UNKNOWN_PROFILE = Profile()
 UNKNOWN_FEEDBACK = Feedback()
-_UNKNOWN_TASK = CommentTask(id="")
+UNKNOWN_TASK = CommentTask(id="")
 _UNKNOWN_BUNDLE = AccountReview(id="")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -134,7 +134,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     started_at: datetime | None
     deadline_at: datetime | None
     past: History = NO_HISTORY
-    task: CommentTask = _UNKNOWN_TASK
+    task: CommentTask = UNKNOWN_TASK
     attempts: tuple[Attempt, ...] | None = None
     last: Attempt = UNKNOWN_ATTEMPT
     checks: AttemptSummary = UNKNOWN_CHECKS

@@ -6,17 +6,18 @@ decision can be judged again by any policy. What is null is left out.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from reviewbot.domain.account import PROFILE_FIELDS, AccountReview, Profile
 from reviewbot.domain.review import Subject
-from reviewbot.domain.task import Attempt, CommentTask
-from reviewbot.domain.text import parse_iso
+from reviewbot.domain.task import Attempt, CommentTask, Moment
 from reviewbot.policy.facts import (
+    NO_ACCOUNT_HISTORY,
+    NO_FLEET,
     UNKNOWN_PROFILE,
+    UNKNOWN_TASK,
     AccountHistory,
     Facts,
     Fleet,
@@ -54,31 +55,70 @@ def facts_to_json(facts: Facts) -> bytes:
     return _encode(record)
 
 
+class _WrittenHistory(msgspec.Struct, kw_only=True):
+    """A history in which what is left out is unknown, the number of disputes too."""
+
+    disputes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    last_dispute_at: Moment | None = None
+    texts: tuple[str, ...] = ()
+    rounds_before: Annotated[int, msgspec.Meta(ge=0)] = 0
+    round_before_until: Moment | None = None
+
+    def read(self) -> History:
+        """The history itself."""
+        return History(
+            disputes=self.disputes,
+            last_dispute_at=self.last_dispute_at,
+            texts=self.texts,
+            rounds_before=self.rounds_before,
+            round_before_until=self.round_before_until,
+        )
+
+
+class _WrittenFacts(msgspec.Struct, kw_only=True):
+    """Facts as they were written down; an account with the names of the API."""
+
+    at: Moment
+    history: _WrittenHistory
+    first_seen: Moment | None = None
+    deadline_at: Moment | None = None
+    task: CommentTask = UNKNOWN_TASK
+    attempts: tuple[Attempt, ...] | None = None
+    bundle: dict[str, Any] | None = None
+    delivered: dict[str, Any] | None = None
+    account: AccountHistory = NO_ACCOUNT_HISTORY
+    fleet: Fleet = NO_FLEET
+    full: tuple[str, ...] = ()
+    stages: dict[str, float] = {}
+
+
+_decode = msgspec.json.Decoder(_WrittenFacts).decode
+
+
 def facts_from_json(text: bytes) -> Facts:
     """Build the facts again that were written down.
 
     Raises ValueError (of msgspec too) when the text is not such a record.
     """
-    record = msgspec.json.decode(text)
-    if record is None:
+    if text == b"null":
         raise ValueError("nothing was recorded, or it was erased")
-    about: dict[str, Any] = {
-        "now": parse_iso(record["at"]),
-        "started_at": _moment(record.get("first_seen")),
-        "deadline_at": _moment(record.get("deadline_at")),
-        "past": msgspec.convert({"disputes": None} | record["history"], History, strict=False),
-        "account": msgspec.convert(record.get("account", {}), AccountHistory),
-        "fleet": msgspec.convert(record.get("fleet", {}), Fleet),
-        "full": tuple(record.get("full", ())),
-        "stages": tuple((name, float(step)) for name, step in record.get("stages", {}).items()),
-    }
-    if "bundle" in record:
-        delivered = record.get("delivered")
-        profile = None if delivered is None else _profile(delivered)
-        return Facts(**about, **about_account(_bundle(record["bundle"]), profile))
-    attempts = _attempts(record.get("attempts"))
-    task = msgspec.convert(record.get("task", {"id": ""}), CommentTask, strict=False)
-    return Facts(**about, **about_task(task, attempts))
+    written = _decode(text)
+    if written.bundle is None:
+        about = about_task(written.task, written.attempts)
+    else:
+        delivered = None if written.delivered is None else _profile(written.delivered)
+        about = about_account(_bundle(written.bundle), delivered)
+    return Facts(
+        now=written.at,
+        started_at=written.first_seen,
+        deadline_at=written.deadline_at,
+        past=written.history.read(),
+        account=written.account,
+        fleet=written.fleet,
+        full=written.full,
+        stages=tuple(written.stages.items()),
+        **about,
+    )
 
 
 def _known(value: msgspec.Struct) -> dict[str, Any]:
@@ -142,11 +182,3 @@ def _profile(plain: dict[str, Any]) -> Profile:
         **{field: plain.get(field) for field in PROFILE_FIELDS},
         unset=tuple(f for f in PROFILE_FIELDS if f in plain and plain[f] is None),
     )
-
-
-def _attempts(found: list[Any] | None) -> tuple[Attempt, ...] | None:
-    return None if found is None else tuple(msgspec.convert(attempt, Attempt) for attempt in found)
-
-
-def _moment(found: str | None) -> datetime | None:
-    return None if found is None else parse_iso(found)
