@@ -10,7 +10,6 @@ import dataclasses
 import html
 import json
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from reviewbot.runtime.published import PolicyDraft, save_draft
 from reviewbot.web import people
 from reviewbot.web.console import Console
 from reviewbot.web.server import ConsoleServer, hosts_of
+from tests.web.browser import CHROMIUM
 from tests.web.desk import LOOPBACK, WebVisitor
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -124,9 +124,7 @@ def write() -> None:
     FOLDER.mkdir(exist_ok=True)
     with demo_desk() as desk, sync_playwright() as driver:
         TEXTS.write_text(json.dumps(texts(desk), indent=1, ensure_ascii=False) + "\n")
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
         context.add_cookies([{"name": "reviewbot", "value": desk.cookie, "url": desk.url}])
         page = context.new_page()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from importlib import resources
@@ -18,13 +17,14 @@ from reviewbot.review.pending import seen_mark
 from reviewbot.safety import pauses
 from reviewbot.safety.seal import sealed_rounds
 from tests.tier import FULL
+from tests.web.browser import CHROMIUM
 from tests.web.desk import WebDesk, web_desk
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.skipif(
-        CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"
+        CHROMIUM is None,
+        reason="chromium is not installed: apt-get install chromium-headless-shell",
     ),
     pytest.mark.timeout(3600 if FULL else 900),
 ]
