@@ -175,6 +175,9 @@ YEARS = 1_900
 NOUNS = 50
 """What the nouns of loops add where a line no longer fits, the age of a list, and a file of its own for revisions."""
 
+WORDS = 720
+"""What the words of a desk in limits, statements, named conditions, cases of texts and tests add to the bot, in lines."""
+
 LIMITS = {
     "lines of the bot": 49_000
     + LANGUAGE
@@ -185,7 +188,8 @@ LIMITS = {
     + HISTORY
     + LADDERS
     + YEARS
-    + NOUNS,
+    + NOUNS
+    + WORDS,
     "lines of the simulator": 4_000 + 50,
     "lines of the tests": 55_900 + 12_000 + PACKAGING + KEYS + REPLICAS + HISTORY + LADDERS + YEARS,
     "files of the bot and the simulator": 256 + 80 + 20 + 24 + 12 + 8 + 8 + 4 + 1,

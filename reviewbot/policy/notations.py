@@ -49,7 +49,15 @@ _NUMBERS |= {
     for form in (f"{ten}-{word}", f"{ten} {word}", f"{word}und{ten}")
     if 0 < unit < 10
 }
-_NUMBERS |= {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000}
+_MANY = {
+    "dozen": 12,
+    "dutzend": 12,
+    "hundred": 100,
+    "hundert": 100,
+    "thousand": 1000,
+    "tausend": 1000,
+}
+_NUMBERS |= _MANY
 
 _UNITS = {
     "s": "s sec secs second seconds sek sekunde sekunden",
@@ -143,15 +151,19 @@ def as_yes_no(text: str) -> str | None:
 def as_count(text: str) -> str | None:
     """A whole number, also with a noun behind it: `3 times`, `99 Kommentare`, `10x`, `1.000`."""
     text = bare(text)
+    text = "6" if text.casefold() in ("half a dozen", "ein halbes dutzend") else text
     if text.casefold() in _NUMBERS or shape(r"[\doli]+").fullmatch(text):
         return as_number(text)
-    found = shape(r"(.*\d|[\p{L}-]+)(?: ?x| \p{L}+)?").fullmatch(text)
+    found = shape(r"(.*\d|[\p{L}-]+)(?: ?x|(?:st|nd|rd|th|\.)?(?: \p{L}+)?)?").fullmatch(text)
     if found is None:
         return None
     grouped = shape(r"[1-9]\d{0,2}(\.\d{3})+").fullmatch(found.group(1))
     number = found.group(1).replace(".", "") if grouped else as_number(found.group(1))
-    if number is None:
+    noun = bare(text[found.end(1) :]).casefold()
+    if number is None or noun in ("couple", "paar", "few"):
         return None
+    if noun in _MANY:
+        return _tidy(Decimal(number) * _MANY[noun])
     return _tidy(Decimal(number)) if Decimal(number) == Decimal(number).to_integral() else None
 
 
@@ -197,6 +209,8 @@ def as_share(text: str) -> str | None:
     percent = as_percent(text)
     if percent is not None:
         return f"{_tidy(Decimal(percent))}%"
+    if (nth := _every_nth(text)) is not None:
+        return f"{_tidy((100 / Decimal(nth)).quantize(Decimal(1)))}%"
     if (
         of_what := shape(r"(\D+) (?:of|der|von|aller) .*").fullmatch(bare(text).casefold())
     ) is not None:
@@ -211,6 +225,15 @@ def as_share(text: str) -> str | None:
     if number is None or Decimal(number) < 0:
         return None
     return number if Decimal(number) <= 1 else f"{_tidy(Decimal(number))}%"
+
+
+def _every_nth(text: str) -> int | None:
+    """The number of `every tenth`, `jeder Zehnte`."""
+    each = shape(r"(?:every|each|jede[rns]?) (\S+)(?: \p{L}+)?").fullmatch(bare(text).casefold())
+    ends = ("", "th", "te", "ter", "ten", "tes", "e", "er")
+    said = (as_count(each.group(1).removesuffix(end)) for end in ends) if each else ()
+    nth = int(next(filter(None, said), 0))
+    return nth if nth > 1 else None
 
 
 def as_money(text: str) -> str | None:
@@ -249,7 +272,7 @@ def as_duration(text: str) -> str | None:
         return "30m"
     if text in ("yesterday", "gestern"):
         return "1d"
-    text = shape(r"half an? (\p{L}+)").sub("0.5 \\1", text)
+    text = shape(r"(?:half an?|eine[mnr]? halbe[nr]?|halbe[nrs]?) (\p{L}+)").sub("0.5 \\1", text)
     text = shape(r"(?:an? |one )?(\p{L}+) and a half|(?:eineinhalb|anderthalb) (\p{L}+)").sub(
         "1.5 \\1\\2", text
     )

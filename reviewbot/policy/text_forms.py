@@ -115,10 +115,14 @@ def asked(name: str) -> str:
     return f"did you mean  {name}  ?"
 
 
+JOINTS = r",? (?:or|and|oder|und|then) |[,;/|+&]+"
+"""What joins several names."""
+
+
 def asked_of(text: str, names: Iterable[str]) -> str | None:
     """Ask which one of several names was meant, where a text is nothing but names joined by words or signs."""
     by_fold = {fold(name): name for name in names}
-    pieces = shape(r",? (?:or|and|oder|und|then) |[,;/|+&]+").split(text)
+    pieces = shape(JOINTS).split(text)
     found = [by_fold.get(fold(piece.strip(" [](){}\"'"))) for piece in pieces]
     if len(found) < 2 or None in found:
         return None

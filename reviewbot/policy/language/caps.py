@@ -6,11 +6,11 @@ from typing import Literal, TypeVar
 
 from reviewbot.policy.language.grammar import GUARDRAILS, RULE
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.spoken import CAP_WORDS, as_cap
+from reviewbot.policy.language.spoken import CAP_WORDS, MONEY, as_cap, as_share_of_all
 from reviewbot.policy.language.synonyms import ACTIONS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Mapping, Scalar
 from reviewbot.policy.model import Cap
-from reviewbot.policy.notations import plain
+from reviewbot.policy.notations import as_money, plain
 from reviewbot.policy.text_forms import asked, fold, listed, shape, spelt
 from reviewbot.policy.values import Misread, read_count, read_money, read_share
 
@@ -89,6 +89,9 @@ _MEANS = {
 def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -> None:
     """Report what is no cap, with the one that was meant."""
     kind = _KINDS.get(key, "count")
+    if (elsewhere := _of_another_key(key, scalar.value)) is not None:
+        reading.add(misread.code, scalar, elsewhere[0], under=elsewhere[1])
+        return
     if texts := _several_caps(scalar.value, kind):
         under = f"write  [{', '.join(texts)}]"
         reading.add(misread.code, scalar, "one limit stands in one text", under=under)
@@ -110,6 +113,62 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
         cure=misread.cure if (misread.cure or "").startswith("add") else None,
         whole=(scalar, text) if sure else None,
     )
+
+
+_COUNTS = ("approvals", "disputes", "disputes per account")
+
+
+def _of_another_key(key: str, text: str) -> tuple[str, str] | None:
+    """What to say of a limit that another key counts: for each account, in money, or as a share."""
+    if (amount := _per_task(text)) is not None:
+        message = "what one task pays is asked under  when:"
+        return message, f"write there  task.cm_payout_amount: at most {amount}"
+    if (part := as_share_of_all(text)) is not None:
+        return _as_a_share(key, text, part)
+    said = as_cap(text, "any")
+    cap = said[0] if said else ""
+    if " per account " in cap and key == "disputes":
+        own = cap.replace(" per account", "")
+        message = "what each account may be sent is counted by  disputes per account:"
+        return message, f"write  disputes per account: {own}"
+    if " per account " in cap and key in ("approvals", "money approved"):
+        message = f"{key}:  counts all accounts together; for each of them a rule has its  limit:"
+        return message, f"write in the rule that pays  limit: {cap}"
+    if key in _COUNTS and " USD " in cap and shape(MONEY).fullmatch(fold(text)):
+        return f"{key}:  counts decisions, not money", asked(f"money approved: {cap}")
+    if key == "dispute share" and shape(r"[^.]*\d[^.]* (?:per|a|pro|je|am) .*").fullmatch(text):
+        return _as_a_count(text)
+    return None
+
+
+def _as_a_share(key: str, text: str, part: str) -> tuple[str, str] | None:
+    """What to say of a percentage where decisions or money are counted."""
+    if key == OWN:
+        message = "a limit counts decisions or money; a share of the tasks is a rollout"
+        return message, f"write  rollout: {part}  in place of  limit:"
+    share = as_cap(text, "share") if key == "disputes" else None
+    if share is None:
+        return None
+    after = "" if " after " in share[0] else " after 20 decisions"
+    meant = f"dispute share: {share[0].partition(' per ')[0]}{after}"
+    return "disputes:  counts them", asked(meant)
+
+
+def _as_a_count(text: str) -> tuple[str, str] | None:
+    """What to say of `at most 5 per day` where a share is asked for."""
+    count = as_cap(text, "count")
+    if count is None:
+        return None
+    number = count[0].split(" ")[2]
+    others = f"disputes: {count[0]}  or  dispute share: at most {number}% after 20 decisions"
+    return "a share is a part of all decisions", asked(others)
+
+
+def _per_task(text: str) -> str | None:
+    """The amount of `at most 0.30 USD per task`; None where it is not for each task."""
+    form = r"(?:.*?\D)?(\d.*?) (?:per|a|an|each|pro|je) (?:task|comment|aufgabe|kommentar)"
+    found = shape(form).fullmatch(fold(text))
+    return as_money(found.group(1)) if found else None
 
 
 def _several_caps(text: str, kind: str) -> list[str]:

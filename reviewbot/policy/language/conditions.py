@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, Fact, FactType
-from reviewbot.policy.language.declared import declared_name
-from reviewbot.policy.language.expressions import lines_of, lines_of_fields
+from reviewbot.policy.language.declared import asked_by_name, declared_name
+from reviewbot.policy.language.expressions import are_plain, as_between, lines_of, lines_of_fields
 from reviewbot.policy.language.forms import names_in_braces
 from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.hints import (
@@ -21,12 +21,18 @@ from reviewbot.policy.language.hints import (
     refuse_named,
     refuse_range,
     see_facts,
+)
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
+from reviewbot.policy.language.whole_texts import (
+    warn_beyond,
     warn_blanks,
     warn_country,
     warn_ends,
+    warn_ids,
+    warn_inside,
+    warn_listed,
+    warn_words,
 )
-from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.whole_texts import warn_ids, warn_inside, warn_listed, warn_words
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
     AllOf,
@@ -39,7 +45,7 @@ from reviewbot.policy.model import (
     NoneOf,
     Value,
 )
-from reviewbot.policy.operators import OneOf, Range, TextTest, read_listed, read_test
+from reviewbot.policy.operators import OneOf, TextTest, read_listed, read_test
 from reviewbot.policy.text_forms import fold, shape
 from reviewbot.policy.values import NO, YES, Misread
 
@@ -97,6 +103,8 @@ def _no_condition(reading: Reading, scalar: Scalar, what: str, inside_check: boo
     message = cure = None
     if what == "unless:" and fold(scalar.value) in _NEVER.split(","):
         message, cure = "a rule without exceptions has no  unless:", "delete the line"
+    elif (named := asked_by_name(scalar.value, reading.declared.get("condition", ()))) is not None:
+        message, cure = f"{what}  takes lines, and a named condition is asked for by one", named
     elif scalar.value in reading.declared.get("rule", ()):
         message = f'"{scalar.value}" is the name of a rule, not a condition'
         cure = "write its conditions here; a rule above this one is asked first anyway"
@@ -317,6 +325,7 @@ def _test(reading: Reading, scalar: Scalar, fact: Fact) -> FactTest | None:
         return None
     if not _in_range(reading, scalar, fact, test):
         return None
+    warn_beyond(reading, scalar, fact, test)
     name = test.refers()
     if name is not None:
         kind, word = name
@@ -398,42 +407,13 @@ def _second_line(
     if key.value == _NAMED:
         cure = "put the two into one line:  condition: [NAME, NAME]"
     if fact is not None and isinstance(value, Scalar) and isinstance(first_value, Scalar):
-        both = _as_between(reading, fact, (first_value.value, value.value))
-        if both is None and _are_plain(reading, fact, first_value.value, value.value):
+        both = as_between(reading, fact, (first_value.value, value.value))
+        if both is None and are_plain(reading, fact, first_value.value, value.value):
             both = f"[{first_value.value}, {value.value}]"
         if both is not None:
             cure = f"write both in one line:  {key.value}: {both}"
     message = f'a second line on "{key.value}" among the same lines'
     reading.add("P106", key.span, message, first=first, cure=cure)
-
-
-def _are_plain(reading: Reading, fact: Fact, *texts: str) -> bool:
-    """Whether texts are plain values, of which one is enough."""
-    try:
-        tests = [read_test(text, fact, reading.zone) for text in texts]
-    except Misread:
-        return False
-    return all(
-        isinstance(test, OneOf) and not test.negated and len(test.values) == 1 for test in tests
-    )
-
-
-def _as_between(reading: Reading, fact: Fact, texts: tuple[str, str]) -> str | None:
-    """Write an `at least` and an `at most` as one range."""
-    low = high = None
-    for text in texts:
-        try:
-            test = read_test(text, fact, reading.zone)
-        except Misread:
-            return None
-        match test:
-            case Range(high=None, low_included=True):
-                low = text.removeprefix("at least ").strip()
-            case Range(low=None, high_included=True):
-                high = text.removeprefix("at most ").strip()
-    if low is None or high is None or fact.type is FactType.MOMENT:
-        return None
-    return f"between {low} and {high}"
 
 
 def _own(tree: Tree | None) -> str:
@@ -453,6 +433,16 @@ def _written(tree: Tree) -> str:
     return "{…}"
 
 
+def _refuse_without(reading: Reading, fields: MappingReader) -> None:
+    """Report that there is no `when:`, unless `always:` stands where it cannot, which was told."""
+    if "always" in fields.strange:
+        return
+    cure = "for one that always matches write  always: yes"
+    if fields.what != RULE.what:
+        cure = "write  when:  and what must hold; what no case is for stands under  otherwise:"
+    reading.add("P030", first_line(fields.span), f"{fields.what} has no  when:", cure=cure)
+
+
 def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:
     """Read `when:`, `when any:` or `always: yes`; None stands for always (or for a mistake)."""
     present = fields.present(("when", "when any", "always"))
@@ -464,11 +454,7 @@ def read_when_part(reading: Reading, fields: MappingReader) -> Condition | None:
             cure="keep one; further alternatives go under  any of:",
         )
     if not present:
-        is_rule = fields.what == RULE.what
-        cure = "for one that always matches write  always: yes"
-        if not is_rule:
-            cure = "write  when:  and what must hold; what no case is for stands under  otherwise:"
-        reading.add("P030", first_line(fields.span), f"{fields.what} has no  when:", cure=cure)
+        _refuse_without(reading, fields)
         return None
     if "always" in present:
         scalar = fields.text("always")

@@ -20,7 +20,9 @@ from reviewbot.policy.language.grammar import (
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.rules import read_then
 from reviewbot.policy.language.schedule import read_moment, read_reminders
-from reviewbot.policy.language.yaml import Mapping, Sequence, Tree
+from reviewbot.policy.language.spoken import as_hours
+from reviewbot.policy.language.synonyms import is_otherwise
+from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
     AllOf,
     AnyOf,
@@ -68,6 +70,11 @@ def _allowed(reading: Reading) -> tuple[Action, ...]:
 def _fallbacks(reading: Reading, tree: Tree | None) -> tuple[Fallback, ...]:
     if isinstance(tree, Sequence):
         return tuple(_cases(reading, tree))
+    names = {key.value: key for key, _ in tree.entries} if isinstance(tree, Mapping) else {}
+    if (first := names.get("when") or names.get("when any")) is not None:
+        message = "each case begins with a dash, and the last one is  - otherwise:"
+        reading.add("P031", first, message, under=f"write  - {first.value}:")
+        return ()
     then = _then(reading, tree, "if undecided:")
     return () if then is None else (Fallback(when=None, then=then, span=then.span),)
 
@@ -101,7 +108,13 @@ def _cases(reading: Reading, sequence: Sequence) -> list[Fallback]:
         if mapping is None:
             continue
         is_last = item is sequence.items[-1]
-        if any(key.value == "otherwise" for key, _ in mapping.entries):
+        names = [key.value for key, _ in mapping.entries]
+        if is_last and "then" in names and not {"when", "when any"} & {*names}:
+            then = next(value for key, value in mapping.entries if key.value == "then")
+            own = f"otherwise: {then.value}" if isinstance(then, Scalar) else "otherwise:"
+            message = "the last case is for what no case covers"
+            reading.add("P125", mapping.entries[0][0], message, under=f"write  {own}")
+        elif any(map(is_otherwise, names)):
             found.append(_otherwise(reading, mapping))
             if not is_last:
                 message = "otherwise:  must be the last case"
@@ -197,13 +210,23 @@ def _people_too(reading: Reading, fields: MappingReader) -> bool:
 def _pause(reading: Reading, fields: MappingReader, key: str) -> Condition | None:
     if not fields.has(key):
         return None
-    condition = read_all(reading, fields.get(key), f"{key}:")
+    tree = fields.get(key)
+    own = key.removeprefix("pause ").replace("when", "during")
+    if isinstance(tree, Scalar) and as_hours(tree.value) is not None:
+        named = f"hours are said by  {own}:  with the name of hours in which it may be done"
+        reading.add("P031", tree, f"{key}:  looks at all tasks, not at the clock", cure=named)
+        return None
+    condition = read_all(reading, tree, f"{key}:")
     for line in _lines(condition):
         if not line.fact.startswith("fleet."):
             message = f"{key}:  looks at all tasks together, so it takes only  fleet.*  facts"
             see = "see them:  reviewbot policy facts fleet"
             share = _SHARES.get(line.fact)
             cure = share and f"ask for their share, such as  {share}: more than 35%"
+            if line.fact == "now" and line.text.startswith(("in hours ", "not in hours ")):
+                is_denied = line.text.startswith("not ")
+                cure = f"hours are said by  {own}: {line.text.rpartition(' ')[2] if is_denied else 'NAME'}"
+                cure += "" if is_denied else ",  with the hours in which it may be done"
             reading.add("P135", line.fact_span, message, cure=cure, see=see)
     return condition
 

@@ -6,7 +6,7 @@ from reviewbot.policy.language.grammar import DECLARED, POLICY
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.spoken import as_hours
 from reviewbot.policy.language.yaml import Mapping, Scalar
-from reviewbot.policy.text_forms import asked, asked_of, fold, is_name, listed
+from reviewbot.policy.text_forms import JOINTS, asked, asked_of, fold, is_name, listed, shape
 
 
 def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -> str | None:
@@ -17,12 +17,15 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
     if reading.is_told(kind, name) or (not names and _is_misnamed(reading, DECLARED[kind])):
         return None  # a section that is not there is one mistake
     reading.missed.add((kind, name))
+    if (told := _of_a_name(kind, name, names)) is not None:
+        message, under, cure = told
+        reading.add("P023", (scalar, start, len(scalar.value)), message, under=under, cure=cure)
+        return None
     cure, several = undeclared(reading, kind, name), asked_of(name, names)
     opens = as_hours(name) if kind == "calendar" and names else None
     if opens is not None and fold(name) not in map(fold, names):
         # Weekends are near to weekdays in their letters alone.
-        own = name if is_name(name) else "NAME"
-        cure += f"; for others write  {own}:  there, and below it  open: {opens}"
+        cure += _to_declare(name, opens)
         several, names = _same_hours(name, opens, names) or several, ()
     reading.add(
         "P023",
@@ -33,6 +36,56 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
         cure=cure if len(names) <= 12 else None,
     )
     return None
+
+
+_DENIED = r"(?:not|nicht|no|kein\p{L}*|never|nie|outside|außerhalb|except|außer|without|ohne)(?: of| von| during| während| in| the)* (.+)"
+
+
+def _of_a_name(
+    kind: str, text: str, names: tuple[str, ...]
+) -> tuple[str, str | None, str | None] | None:
+    """What to say of a name that is denied, of conditions joined by words, and of `weekdays, people too`."""
+    own = {fold(name): name for name in names}
+    denied = shape(_DENIED).fullmatch(fold(text))
+    name = own.get(denied.group(1)) if denied else None
+    if name is not None and kind == "condition":
+        under = f"write  none of:  and below it  - condition: {name}"
+        return "not  does not stand in front of a condition's name", under, None
+    if name is not None and kind == "calendar":
+        cure = f"put the hours outside of {name} under  hours:  with a name of their own, and write that here"
+        return f"hours are named here; those outside of {name} have no name yet", None, cure
+    if kind == "calendar" and (
+        also := shape(r"(.+?),? (?:and |und |& )?people too").fullmatch(text)
+    ):
+        first = own.get(fold(also.group(1)))
+        under = f"write  {first}  and below this line  people too: yes"
+        return ("people too:  is a line of its own", under, None) if first else None
+    if kind != "condition" or asked_of(text, names) is None:
+        return None
+    several = [own[fold(piece.strip())] for piece in shape(JOINTS).split(text)]
+    if not shape(r".* (?:or|oder) .*|.*[/|].*").fullmatch(text):
+        return "several names stand in brackets", f"write  [{', '.join(several)}]", None
+    lines = "  and  ".join(f"- condition: {each}" for each in several)
+    return "condition:  asks for all its names", f"write  any of:  and below it  {lines}", None
+
+
+def asked_by_name(text: str, names: tuple[str, ...]) -> str | None:
+    """How named conditions that stand in one text are asked for in a line; None where none are named."""
+    if text in names:
+        return f"write below it  condition: {text}"
+    told = _of_a_name("condition", text, names)
+    under = told[1] if told else None
+    return under and under.replace("write  [", "write  condition: [").replace(
+        "write", "write below it", 1
+    )
+
+
+def _to_declare(name: str, opens: str) -> str:
+    """How hours that have no name yet get one."""
+    own = name if is_name(name) else "NAME"
+    always = "; where it is to be done at all times delete the line"
+    always *= opens == "mon-sun 00:00-24:00"
+    return f"{always}; for others write  {own}:  there, and below it  open: {opens}"
 
 
 def _same_hours(name: str, opens: str, names: tuple[str, ...]) -> str | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from reviewbot.policy.catalog import Fact
+from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.synonyms import FACTS, meaning
 from reviewbot.policy.language.yaml import Mapping as Lines
 from reviewbot.policy.language.yaml import Scalar, Sequence
 from reviewbot.policy.notations import plain
-from reviewbot.policy.operators import read_test
+from reviewbot.policy.operators import OneOf, Range, read_test
+from reviewbot.policy.operators.phrases import COMPARISONS, begins
 from reviewbot.policy.text_forms import only_cure, shape
 from reviewbot.policy.values import Misread
 
@@ -20,6 +21,8 @@ _SUBJECT = (
     r"([\p{L}_][\p{L}\p{N}_.]*)\)?(?:\.(?:includes|contains|startswith|endswith)\(|"
     r"\s*(?:[=!<>≥≤≠:]|is\b|are\b|in\b|not\b|at\b|more\b|less\b|between\b|contains\b|equals\b|ist\b|mindestens\b|höchstens\b|mehr\b|weniger\b|über\b|unter\b|above\b|below\b|over\b|under\b|\d))"
 )
+_BESIDE = r"([\p{L}_]+\.[\p{L}\p{N}_.]+)\s+[^\s=!<>:]"
+"""A fact with its value behind it, and no word for the test: `task.platform tiktok`."""
 _OR = r"(?:or|oder|\|\|?)"
 _JOINT = r"[\s()]*(?:\b(?:and|und|or|oder|but)\b|&&?|\|\|?|[,;])?[\s(]*(?:\b(not|nicht)\b|!)?[\s(]*"
 
@@ -30,9 +33,10 @@ def lines_of(
     """The tests in an expression, as lines, and whether one of them is enough; None where it is none."""
     said = plain(text).strip("{}[] ")
     places = []
-    for match in shape(_SUBJECT).finditer(said):
-        if (fact := _fact(match.group(1), facts)) is not None:
-            places.append((match.start(1), match.end(1), fact))
+    for match in shape(f"{_SUBJECT}|{_BESIDE}").finditer(said):
+        begin, end = match.span(1) if match.group(1) else match.span(2)
+        if (fact := _fact(said[begin:end], facts)) is not None:
+            places.append((begin, end, fact))
     if not places and (line := _without_fact(reading, said, facts)) is not None:
         return [line], False
     if not places or places[0][0] > len("not (("):
@@ -57,7 +61,10 @@ _LIKELY = ("last.outcome_kind", "task.platform", "task.cm_payout_amount", "task.
 
 
 def _without_fact(reading: Reading, said: str, facts: Mapping[str, Fact]) -> str | None:
-    """The line that a test without its fact may be: `wrong_account`, `in list watched`."""
+    """The line that a fact with its value is, or a test alone: `wrong_account`, `in list watched`."""
+    name, _, rest = said.partition(" ")
+    if name in facts and (alone := _test(reading, rest, facts[name], denied=False)):
+        return f"{name}: {alone}"
     likely = (name if name in facts else name.rpartition(".")[2] for name in _LIKELY)
     for name in (name for name in likely if name in facts):
         tried = f"in list {said}" if said in reading.declared.get("list", ()) else said
@@ -69,6 +76,19 @@ def _without_fact(reading: Reading, said: str, facts: Mapping[str, Fact]) -> str
         if bool(named) is (name in _LIKELY[-1]):
             return f"{name}: {tried}"
     return None
+
+
+def with_its_words(
+    reading: Reading, name: str, behind: str, facts: Mapping[str, Fact]
+) -> str | None:
+    """`mindestens task.round: 2` or `task.round >=: 2` with the words of its test behind the colon."""
+    words = name.split()
+    fact = next((facts[word] for word in words if word in facts), None)
+    said = " ".join(word for word in words if word not in facts)
+    if fact is None or begins(f"{said} ", COMPARISONS) is None:
+        return None
+    line = _test(reading, f"{said} {behind}", fact, denied=False)
+    return None if line is None else f"{fact.name}: {line}"
 
 
 def lines_of_fields(reading: Reading, tree: Sequence) -> list[str]:
@@ -97,8 +117,39 @@ def _test(reading: Reading, text: str, fact: Fact, *, denied: bool) -> str | Non
         try:
             read_test(tried, fact, reading.zone)
         except Misread:
-            if (meant := meant_test(reading, tried, fact)) is not None and meant.text:
-                return meant.text
+            meant = meant_test(reading, tried, fact)
+            both = shape(r".*\b(?:and|und|but|aber)\b.*").fullmatch(tried)
+            if meant is not None and meant.text and not (both and meant.text in (*fact.values,)):
+                return meant.text  # of `wrong_account and 1 comment` the second half would be lost
         else:
             return tried
     return None
+
+
+def are_plain(reading: Reading, fact: Fact, *texts: str) -> bool:
+    """Whether texts are plain values, of which one is enough."""
+    try:
+        tests = [read_test(text, fact, reading.zone) for text in texts]
+    except Misread:
+        return False
+    return all(
+        isinstance(test, OneOf) and not test.negated and len(test.values) == 1 for test in tests
+    )
+
+
+def as_between(reading: Reading, fact: Fact, texts: tuple[str, str]) -> str | None:
+    """Write an `at least` and an `at most` as one range."""
+    low = high = None
+    for text in texts:
+        try:
+            test = read_test(text, fact, reading.zone)
+        except Misread:
+            return None
+        match test:
+            case Range(high=None, low_included=True):
+                low = text.removeprefix("at least ").strip()
+            case Range(low=None, high_included=True):
+                high = text.removeprefix("at most ").strip()
+    if low is None or high is None or fact.type is FactType.MOMENT:
+        return None
+    return f"between {low} and {high}"

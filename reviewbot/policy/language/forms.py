@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from reviewbot.domain.decision import Action
 from reviewbot.policy.diagnostics import Fix, Span
 from reviewbot.policy.language.grammar import (
     NAMED,
@@ -16,9 +17,9 @@ from reviewbot.policy.language.grammar import (
 )
 from reviewbot.policy.language.lines import FACTS, FREE_TEXTS
 from reviewbot.policy.language.repair import quoted
-from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, meaning, meaning_inside
+from reviewbot.policy.language.synonyms import KEYS, OF_OTHERS, VALUES, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, YamlDocument
-from reviewbot.policy.text_forms import asked, fold, listed, nearest, only_cure
+from reviewbot.policy.text_forms import asked, did_you_mean, fold, listed, nearest, only_cure, shape
 
 _PARTS = (PART, PARTS, NAMED)
 LINES = "lines below it, each with a name and a colon"
@@ -39,6 +40,9 @@ def with_own(tree: Tree | None, section: GrammarSection) -> str:
     spelt = only_cure(first, keys) or meaning(first, KEYS, keys) if rest else None
     if spelt is not None:  # `opens mon-fri 09:00-18:00`, without its colon
         return f"{spelt}: {rest.lstrip(' :=')}"
+    framed = shape(r"/(.+)/[a-z]*").fullmatch(value)
+    if framed and needed == ["regex"]:
+        return f"regex: {quoted(framed.group(1))}"
     names = fitting or needed
     return f"{names[0]}: {value}" if names else section.example
 
@@ -53,6 +57,12 @@ def both_in_one(key: str, first: Tree, second: Tree) -> str:
 
 def in_lines(tree: Sequence) -> str:
     """What to do about a list where lines stand: `[a: 1, b: 2]`, or each behind a dash of its own."""
+    first = tree.items[0] if tree.items else None
+    heads = first.entries[:2] if isinstance(first, Mapping) else ()
+    if len(heads) == 2 and heads[0][0].value == "name" and isinstance(heads[0][1], Scalar):
+        own = heads[0][1].value
+        below = ",  without  when:" * (heads[1][0].value == "when")
+        return f"write  {own}:  in place of  - name: {own},  and below it its lines{below}"
     pairs = [pair for item in tree.items if isinstance(item, Mapping) for pair in item.entries]
     if len({key.span.line for key, _ in pairs}) > 1 or len(pairs) < 2:
         return "remove the dashes"
@@ -95,6 +105,11 @@ def several_as_one(what: str, texts: list[str]) -> str | None:
 def begun(tree: Mapping, example: str) -> str:
     """How the first entry would begin in a list."""
     name = tree.entries[0][0].value if tree.entries else "name"
+    inner = tree.entries[0][1] if name in set(Action) else None
+    if isinstance(inner, Mapping) and inner.entries:
+        key, value = inner.entries[0]
+        line = f"{key.value}: {value.value}" if isinstance(value, Scalar) else f"{key.value}: …"
+        return f"name: …  and below it  when:  with  {line},  and  then: {name}"
     holds = bool(tree.entries) and isinstance(tree.entries[0][1], Mapping)
     return f"name: {name}" if holds and "name:" in example else f"{name}: …"
 
@@ -157,33 +172,115 @@ def home_of(key: str, value: str | None = None) -> str | None:
     return f"write  {written}  below  {places}"
 
 
+def _is_denied(key: str) -> bool:
+    """Whether a key is denied, and so is no other name of it."""
+    return bool({"not", "nicht"} & {*fold(key).split()}) and fold(key) not in KEYS
+
+
 def meant_key(
     said: str, tree: Tree, section: GrammarSection, free: list[str], *, alone: bool
 ) -> tuple[str | None, str | None, str | None]:
     """The key that one which is unknown, and perhaps `alone`, stands for: surely, likely, and how to ask for it."""
+    if _is_denied(said):
+        return None, None, None
     sure = only_cure(said, free)
     meant = sure or meaning(said, KEYS, free)
     inside = meant or meaning_inside(said.replace("_", " "), KEYS, free)
-    near = asked(inside) if inside else None
     rows = section.keys
+    near = asked(inside) if inside else None if home_of(said) else did_you_mean(said, rows)
     needed = [name for name in free if rows[name].required and not rows[name].actions]
-    is_text = alone and isinstance(tree, Scalar)
-    if meant is None and is_text and len(needed) == 1 and len(rows) < 5:
-        return None, needed[0], asked(f"{needed[0]}: {getattr(tree, 'value', '')}".strip())
+    text = tree.value if alone and isinstance(tree, Scalar) else None
+    if meant is None and text is not None and len(needed) == 1 and len(rows) < 5:
+        return None, needed[0], asked(f"{needed[0]}: {text}".strip())
     return sure, meant or next(iter(nearest(said, needed)), None), near
 
 
 def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     """What to do about a key that is none of these names and near to none."""
+    value = tree.value if isinstance(tree, Scalar) else None
+    if (own := _in_its_part(key, value, names)) is not None:
+        return own
     if len(key.split()) > _MOST_WORDS:
         return f"if it is a remark write  # {key}"
-    if fold(key) in ("unless", "except", "außer", "if not", "but not") and "when" in names:
-        return "write below  when:  none of:  and there its lines, each behind a dash"
     said = OF_OTHERS.get(fold(key), (None,))[0] if "then" in names else None
-    value = tree.value if isinstance(tree, Scalar) else None
     if key in FACTS:
         said = f"write  {key}: {value}  below  when:  of a rule" if value else None
-    return said or home_of(key, value) or f"it takes {listed(names)}"
+    elsewhere = home_of(key, value) or home_of(meaning(key, KEYS, _homes()) or "", value)
+    return said or elsewhere or f"it takes {listed(names)}"
+
+
+def _in_its_part(key: str, value: str | None, names: tuple[str, ...]) -> str | None:
+    """What to do about a key that only the part it stands in can tell."""
+    said = _of_a_statement(key, value or "", names)
+    if said is None and "limit" in names:
+        return _of_a_rule(key, value)
+    is_guardrail = said is None and "money approved" in names
+    return _of_a_guardrail(fold(key), value) if is_guardrail else said
+
+
+def _of_a_statement(key: str, value: str, names: tuple[str, ...]) -> str | None:
+    """Where an exception belongs, and `always:` of a statement, which has none."""
+    whos = ("deadline", "people")
+    who = value if value in whos else meaning(value, VALUES, whos)
+    if who is not None and "but" in names:
+        return f"write  but: {who}"
+    if fold(key) == "always" and "but" in names:
+        return "for every task write  when:  and below it  task.id: known"
+    if "when" not in names:
+        return None
+    if fold(key) in ("unless not", "except not", "außer nicht"):
+        return "a double no: write its lines under  when:,  or under  unless:  with  not  behind the colon"
+    is_exception = fold(key) in ("unless", "except", "außer", "if not", "but not")
+    below = "write below  when:  none of:  and there its lines, each behind a dash"
+    return below if is_exception else None
+
+
+_CAPS = ("approvals", "disputes", "disputes per account", "money approved")
+
+
+def _of_a_rule(key: str, value: str | None) -> str | None:
+    """How a limit or a pause of the guardrails is said in a rule."""
+    if fold(key).startswith("pause "):
+        return "pauses are for all rules: write  pause disputes when:  or  pause approvals when:  below  guardrails:"
+    own = shape(r"(?:at most |max\.? |maximal |höchstens )?(\d.*)").fullmatch(value or "")
+    cap = key if key in _CAPS else meaning(key, KEYS, _CAPS)
+    if own is None or (cap is None and fold(key) not in ("max", "maximum", "cap")):
+        return None
+    each = own.group(1) if "account" not in key else _for_each(own.group(1))
+    here = f"for this rule alone write  limit: at most {each}"
+    return (
+        f"{here};  for all rules together  {key}: {value}  below  guardrails:"
+        if cap == key
+        else here
+    )
+
+
+def _for_each(limit: str) -> str:
+    """A limit that counts each account alone."""
+    return limit if "account" in limit else limit.replace(" per ", " per account per ", 1)
+
+
+_LIMITS = r"(?:daily |hourly |day |hour )?(?:limit|cap|maximum|max|limite?s?|grenze)"
+_PAUSES = ("pause when", "pause", "stop when", "pause all when")
+
+
+def _of_a_guardrail(key: str, value: str | None) -> str | None:
+    """What a guardrail is that has another name: hours, a pause, a limit for each account, or `limit` alone."""
+    if key in ("act during", "hours", "during"):
+        return f"write  disputes during: {value}  or  approvals during: {value}"
+    if key in _PAUSES:
+        return "write  pause disputes when:  or  pause approvals when:"
+    if not value:
+        return None
+    if shape(r".*(?:account|konto|user|manager).*").fullmatch(key):
+        each = _for_each(value)
+        return f"what each account may get is counted in a rule: write in the one that pays  limit: {each}"
+    if value.startswith("at most ") and len(key.split()) > 2:
+        return f"a rule has a limit of its own: write in it  limit: {value}"
+    if not shape(_LIMITS).fullmatch(key):
+        return None
+    counts = f"approvals: {value}  or  disputes: {value}"
+    return f"write  {f'money approved: {value}' if 'USD' in value else counts}"
 
 
 def part_of(place: Scalar | tuple[Scalar, int, int]) -> tuple[Scalar, int, int]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
-from reviewbot.policy.diagnostics import Severity
 from reviewbot.policy.language.declared import declared_name, undeclared
+from reviewbot.policy.language.expressions import with_its_words
 from reviewbot.policy.language.forms import home_of
 from reviewbot.policy.language.grammar import CONDITION, RULE
-from reviewbot.policy.language.list_file import path_beside
 from reviewbot.policy.language.meant import meant_test, meant_value
 from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading, first_line
-from reviewbot.policy.language.synonyms import FACTS, meaning, meaning_inside
+from reviewbot.policy.language.spoken import clock_in
+from reviewbot.policy.language.synonyms import FACTS, KEYS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Scalar, Sequence
-from reviewbot.policy.locales import territory_named
 from reviewbot.policy.model import FactTest
-from reviewbot.policy.notations import as_number, as_percent
-from reviewbot.policy.operators import OneOf
+from reviewbot.policy.notations import as_number, as_percent, as_yes_no, in_dollars
 from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
     asked,
@@ -80,6 +78,8 @@ def _nearest_fact(
     said = name.rpartition(".")[2]
     if "." in name and (whole := meaning(name.replace(".", " "), FACTS, facts)):
         return message, asked(whole), None  # `account.id` is the account, and no task
+    if not sure and (key := meaning(name, KEYS, [each for each in names if each not in facts])):
+        return message, asked(key), None
     other = None if sure else meaning(said, FACTS, facts) or meaning_inside(said, FACTS, facts)
     if other is None:
         return message, did_you_mean(name, names), sure
@@ -102,6 +102,10 @@ def _refuse_line(reading: Reading, scalar: Scalar, name: str, facts: Mapping[str
     if (behind := _behind(reading, scalar)) in facts:
         message = "the fact stands in front of the colon, its test behind it"
         reading.add("P021", scalar, message, under=f"write  {behind}: {name}")
+        return True
+    if (turned := with_its_words(reading, name, _behind(reading, scalar), facts)) is not None:
+        message = "the words of a test stand behind the colon"
+        reading.add("P021", scalar, message, under=f"write  {turned}")
         return True
     if (both := asked_of(name, facts)) is None:
         return False
@@ -157,16 +161,14 @@ def _meant_elsewhere(
 ) -> tuple[str, str | None, str | None] | None:
     """What to say of a word that has its place elsewhere: message, hint and what to write."""
     if is_line and name in RULE.keys:
-        message = f"{name}:  belongs to the rule, and stands here among its conditions"
-        under = f"write  {name}: {_behind(reading, scalar)}".rstrip()
-        return message, f"{under}  in the column of  when:", None
+        return _of_a_rule(reading, scalar, name)
     is_strange = is_line and name not in reading.facts and not only_cure(name, CONDITION.keys)
     if is_strange and (home := home_of(name, _behind(reading, scalar))) is not None:
         return f"{name}:  is no fact, and stands here among conditions", home, None
     if is_strange and name in _FAMILIES and not _behind(reading, scalar):
         message = f"each fact of {name} stands on a line of its own, with {name} in its name"
         return message, _with_family(reading, scalar), None
-    if is_line and (own := _declared(reading, name)) is not None:
+    if is_line and (own := _declared(reading, scalar, name)) is not None:
         return own
     if not inside_check:
         message = (
@@ -176,14 +178,32 @@ def _meant_elsewhere(
     return _outside_checks(reading, name)
 
 
-def _declared(reading: Reading, name: str) -> tuple[str, str, None] | None:
-    """What to say of the name of conditions or of a list where a fact stands."""
-    if name in reading.declared.get("condition", ()):
-        return (
-            f'"{name}" is one of the named conditions, not a fact',
-            f"write  condition: {name}",
-            None,
-        )
+def _of_a_rule(reading: Reading, scalar: Scalar, name: str) -> tuple[str, str, None]:
+    """What to say of a key of a rule that stands among its conditions."""
+    if name in ("when", "when any") and reading.owner and reading.owner[0] == "condition":
+        return "the tests of a named condition stand below its name", f"delete  {name}:", None
+    message = f"{name}:  belongs to the rule, and stands here among its conditions"
+    under = f"write  {name}: {_behind(reading, scalar)}".rstrip()
+    return message, f"{under}  in the column of  when:", None
+
+
+_AGE = r"account[._ ](?:age|alter|created.*|registered.*|joined.*|since|seit|new|neu|is_new|first_seen|status)|account:? ?(?:is )?(?:new|neu|fresh|old|alt|young|brand new)"
+"""What people ask of an account that the API tells nowhere."""
+
+
+def _declared(reading: Reading, scalar: Scalar, name: str) -> tuple[str, str | None, None] | None:
+    """What to say of the name of conditions or of a list where a fact stands, and of what no fact tells."""
+    if shape(_AGE).fullmatch(name if "." in name else f"{name}: {_behind(reading, scalar)}"):
+        message = f"{name}  is not told; how many tasks the account has had is"
+        return message, did_you_mean("account.finalized_total", reading.facts), None
+    said = shape(r"(?:(not|nicht|no|kein\p{L}*) )?(?:condition[.: ] ?)?(.+)").fullmatch(name)
+    own = said.group(2) if said else name
+    if own in reading.declared.get("condition", ()):
+        denied = (said is not None and said.group(1)) or as_yes_no(_behind(reading, scalar)) == "no"
+        under = f"write  condition: {own}"
+        if denied:
+            under = f"write  none of:  and below it  - condition: {own}"
+        return f'"{own}" is one of the named conditions, not a fact', under, None
     fact = next((fact for fact in reading.facts if fact.endswith("saved_account_id")), None)
     if name not in reading.lists or fact is None:
         return None
@@ -224,6 +244,15 @@ def misread_test(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact)
 
 def misread_value(reading: Reading, scalar: Scalar, misread: Misread, fact: Fact) -> None:
     """Report a value that a fact does not take, with the one that was meant."""
+    clock = clock_in(scalar.value) if fact.type is FactType.MOMENT else None
+    if clock is not None:
+        reading.add(
+            misread.code,
+            scalar,
+            misread.message,
+            cure=f"write its day in front, as  2026-12-01 {clock}",
+        )
+        return
     _misread(reading, scalar, misread, fact, meant_value(reading, scalar.value, fact))
 
 
@@ -248,6 +277,11 @@ def _misread(
     reading: Reading, scalar: Scalar, misread: Misread, fact: Fact, meant: Meant | None
 ) -> None:
     see, detail = see_facts(fact.name), detail_of(fact)
+    if meant is None and fact.type is FactType.MONEY:
+        in_usd = in_dollars(scalar.value)
+        euros = meant_test(reading, in_usd, fact) if in_usd != scalar.value else None
+        cure = f"write the amount in dollars; where it is as much,  {euros.text}" if euros else None
+        meant = Meant("", why="amounts are in US dollars", cure=cure) if cure else None
     if meant is None:
         reading.misread(scalar, misread, detail=detail, see=see)
         return
@@ -255,7 +289,8 @@ def _misread(
         misread.code,
         (scalar, max(0, misread.start), misread.end),
         meant.why or misread.message,
-        under=meant.hint or misread.under,
+        under=meant.hint
+        or (None if meant.cure and fact.type is FactType.MOMENT else misread.under),
         detail=detail,
         cure=meant.cure or (misread.cure if fact.type is FactType.TEXT else None),
         see=see,
@@ -363,46 +398,6 @@ _SURE: dict[FactType, tuple[float, float]] = {
     FactType.SCORE: (0.0, 1.0),
     FactType.SHARE: (0.0, 1.0),
 }
-
-
-def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> None:
-    """Warn of a country by its name: the API tells two letters, so nothing would equal it."""
-    if not fact.name.endswith(".country"):
-        return
-    for value in (str(value) for value in test.values):
-        code = territory_named(value)
-        if len(value) != 2 or code is not None:
-            message, cure = f'"{value}" is not how a country is told', "countries have two letters"
-            under = None if code is None else f"did you mean  {code}  ?"
-            reading.warn("P315", scalar.span, message, under=under, cure=cure)
-
-
-def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:
-    """Warn of values with a blank in a list that is asked of an id, which has none: nothing would equal them."""
-    named = reading.lists.get(name)
-    if named is None or not fact.name.endswith("_id"):
-        return
-    path = path_beside(reading, named.file) if named.file else None
-    for entry in [entry for entry in named.entries if " " in entry.id][:_MOST_NAMED]:
-        place = first_line(entry.span)
-        if any(each.span == place for each in reading.findings):
-            continue  # it was told already, for another test or another reason
-        message = f'no account has an id with a blank in it, as "{entry.id}" of this list'
-        under = asked("  or  ".join(entry.id.replace(" ", sign) for sign in ("-", "_", "")))
-        cure, quiet = "write the id as the account has it", Severity.WARNING
-        reading.add("P315", place, message, severity=quiet, under=under, cure=cure, path=path)
-
-
-_MOST_NAMED = 5
-
-
-def warn_ends(reading: Reading, sequence: Sequence, fact: Fact) -> None:
-    """Warn of `[0.80, 0.95]` of a likeness, which are two values and no range."""
-    texts = [item.value for item in sequence.items if isinstance(item, Scalar)]
-    if fact.type is FactType.SCORE and len(texts) == 2 and not {*texts} & {"0", "1"}:
-        message = "two values are meant here, and none between them"
-        under, cure = asked(f"between {' and '.join(texts)}"), "keep it if just these are meant"
-        reading.warn("P112", sequence.span, message, under=under, cure=cure)
 
 
 def refuse_commas(reading: Reading, sequence: Sequence, fact: Fact) -> bool:

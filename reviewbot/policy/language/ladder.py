@@ -9,7 +9,7 @@ from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.language.yaml import Mapping, Scalar, Tree
 from reviewbot.policy.notations import as_count, as_duration, as_number, as_share
 from reviewbot.policy.operators.phrases import COMPARISONS, begins
-from reviewbot.policy.text_forms import asked, only_cure
+from reviewbot.policy.text_forms import asked, only_cure, shape
 from reviewbot.policy.values import Misread, read_count, read_duration, read_share
 
 _AGREEING = " decisions agreeing"
@@ -53,6 +53,13 @@ def read_step(text: str, at: int) -> float:
         first = next((word for word in text.split() if word in ENDS), "shadow")
         under = asked(near) if near else f"write below it  now: {first}"
         raise Misread("P134", message, at, at + len(text), under=under)
+    if later := shape(r"(\S+?%|\S+),? (?:after|nach|for|für|then|dann|bis|until) (.+)").fullmatch(
+        text
+    ):
+        climbs = as_duration(later.group(2))
+        more = f"  and  promote after: {climbs}" if climbs else ""
+        under = f"write below it  now: {later.group(1)}{more}"
+        raise Misread("P134", "a ladder has lines of its own", at, at + len(text), under=under)
     share = read_share(text, at)
     if share in (SHADOW, LIVE) or share > LIVE or not text.endswith("%"):
         message = "a share of a ladder lies between 0% and 100%"

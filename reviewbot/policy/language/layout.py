@@ -18,6 +18,7 @@ from reviewbot.policy.language.lines import (
     KEYS,
     LISTS,
     OPENS,
+    ROUND,
     WORDS,
     Layout,
     Level,
@@ -292,7 +293,9 @@ class _Walk(LineWalk):
                 break
             lines.append(more)
         key, _ = parts_of(line, column)
-        if line.strip().startswith((*PLATFORMS, "otherwise", "- ", "round ", "when", "locale")):
+        if _are_rounds(lines, column) or line.strip().startswith(
+            (*PLATFORMS, "otherwise", "- ", "round ", "when", "locale")
+        ):
             return False
         if key is not None and (len(lines) < 2 or (key.isalpha() and key.islower())):
             return False
@@ -484,3 +487,9 @@ def _goes_on(above: Level, level: Level, key: str) -> bool:
     """Whether a key behind a dash belongs to the rule or test that is being written."""
     begun = above.is_list and above.parent in ("rules", "tests") and level.keys[:1] == ["name"]
     return begun and key not in ("name", *level.keys) and level.takes(key)
+
+
+def _are_rounds(lines: list[str], column: int) -> bool:
+    """Whether lines are texts by round, each with its own name for it."""
+    keys = [parts_of(line, column)[0] for line in lines if indent_of(line) == column]
+    return len(keys) > 1 and all(key and shape(ROUND).fullmatch(key) for key in keys)

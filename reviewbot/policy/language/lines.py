@@ -33,6 +33,9 @@ _FREE_TEXTS = "name,question,note,because,about,comment,text,owner,reason says,r
 FREE_TEXTS = frozenset(_FREE_TEXTS.split(","))
 """Keys behind which any text may stand."""
 
+ROUND = r"(?:the )?(?:(\S+?)[.-]? ?(?:round|runde)|(?:round|runde|versuch|try) ?(?:no\.? |nr\.? |#)?(\S+?)\.?)"
+"""A round by another name than `round 1`."""
+
 
 class Edit(NamedTuple):
     """Words of a line (from 0), and what stands in their place."""

@@ -12,7 +12,13 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from reviewbot.policy.catalog import Fact, FactType
-from reviewbot.policy.language.meant_texts import SEVERAL, AskedText, Meant
+from reviewbot.policy.language.meant_texts import (
+    SEVERAL,
+    AskedText,
+    Meant,
+    on_other_lines,
+    one_that_fits,
+)
 from reviewbot.policy.language.opposites import DENIED, SIDES, TURNING
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.spoken import by_the_clock, how_long_ago
@@ -39,8 +45,8 @@ from reviewbot.policy.operators.phrases import (
     ABOUT,
     BEHIND,
     COMPARISONS,
-    IN_HOURS,
     IS,
+    NEVER,
     NOT,
     OPPOSITES,
     SOME,
@@ -103,18 +109,8 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
     if isinstance(meant, Meant):
         return meant
     if meant is None or meant == text or not all(map(asked.is_test, meant.split("  or  "))):
-        return _with_unknown(meant or "", fact)
+        return on_other_lines(meant or "", fact)
     return Meant(meant, asked.sure, asked.why)
-
-
-def _with_unknown(meant: str, fact: Fact) -> Meant | None:
-    """`0 or unknown`, which no one test asks."""
-    values = meant.strip("[]").split(", ")
-    if not meant.startswith("[") or "unknown" not in values:
-        return None
-    lines = "  and  ".join(f"- {fact.name}: {value}" for value in values)
-    why = "unknown  is no value, so it stands on a line of its own"
-    return Meant("", why=why, cure=f"write  any of:  and below it  {lines}")
 
 
 def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
@@ -122,9 +118,13 @@ def meant_value(reading: Reading, text: str, fact: Fact) -> Meant | None:
     asked = _Asked(reading, fact)
     tidy = bare(plain(text))
     if found := begins(tidy, IS) or begins(tidy, COMPARISONS):
-        tidy, asked.sure = found[2], found[0] == ""
+        if (fitting := one_that_fits(found[0], found[2], fact)) is None:
+            return None
+        tidy, asked.sure = fitting, found[0] == ""
     if about := begins(tidy, ABOUT):
         tidy, asked.sure = about[2], False
+    if fact.type is FactType.COUNT and tidy.casefold() in ("no", "nein", "keine", "kein", "nie"):
+        return Meant("0", sure=False)
     if is_nothing(tidy) and fact.type is not FactType.TEXT:
         return Meant("0  or  unknown" if fact.type is FactType.COUNT else "unknown", sure=False)
     value = asked.value(tidy)
@@ -144,6 +144,8 @@ class _Asked(AskedText):
         if counts and text.casefold() in SOME.split(","):
             self.sure = False
             return "at least 1"
+        if counts and text.casefold() in NEVER.split(","):
+            return "0"
         if is_nothing(text):
             self.sure = self.sure and not counts
             return "0  or  unknown" if counts else "unknown"
@@ -181,7 +183,8 @@ class _Asked(AskedText):
             return self.typed(exact.group(2), depth + 1)
         sure, why = self.sure, self.why
         ways: tuple[Callable[[str, int], str | None], ...] = (
-            self._in_hours,
+            self.in_hours,
+            self.in_month,
             self._denied,
             self._about,
             *((self._two_ends, self._range) if self.fact.type in _ORDERED else ()),
@@ -236,17 +239,6 @@ class _Asked(AskedText):
         found = begins(text, IS)
         return self.typed(found[2], depth + 1) if found else None
 
-    def _in_hours(self, text: str, _: int) -> str | None:
-        """`during desk`, or the name of the hours alone."""
-        if self.fact.type is not FactType.MOMENT:
-            return None
-        if outside := begins(text, "outside of,outside,außerhalb von,außerhalb,not during,except"):
-            name = self.named("calendar", outside[2])
-            return None if name is None else f"not in hours {name}"
-        found = begins(text, IN_HOURS)
-        name = self.named("calendar", found[2] if found else text, closely=found is None)
-        return None if name is None else f"in hours {name}"
-
     def _about(self, text: str, _: int) -> str | None:
         """`about 0.9`: a range around it."""
         found = begins(text, ABOUT) if self.fact.type in _NUMBERS else None
@@ -267,6 +259,8 @@ class _Asked(AskedText):
     def _turned(self, inner: str) -> str | None:
         if "  or  " in inner and self.fact.type is FactType.CHOICE:
             return f"not [{inner.replace('  or  ', ', ')}]"
+        if "  or  " in inner:
+            return "  or  ".join(filter(None, map(self._turned, inner.split("  or  "))))
         if inner in ("known", "unknown"):
             return "known" if inner == "unknown" else "unknown"
         if inner.startswith("not "):
@@ -281,12 +275,14 @@ class _Asked(AskedText):
     def _range(self, text: str, _: int) -> str | None:
         """`1-99`, `80 to 95%`, `between A, B`."""
         is_between = text.casefold().startswith(("between", "zwischen", "within"))
+        is_score = self.fact.type is FactType.SCORE
+        joined = _OF_BETWEEN if not (is_score and shape(r"\d\d,\d\d").fullmatch(text)) else ()
         head = (
             shape("(?:between|zwischen|within|from|von|range|in)? ?(.*)").fullmatch(text).group(1)
         )
         for joint in _JOINTS.split("|"):
             at = head.casefold().find(joint)
-            if at <= 0 or (joint in _OF_BETWEEN and not is_between):
+            if at <= 0 or (joint in joined and not is_between):
                 continue
             second = head[at + len(joint) :].strip().removeprefix("and ")
             unit = shape(r"[\d.,]+ ?(\D*)").fullmatch(second)
@@ -294,13 +290,8 @@ class _Asked(AskedText):
             ends_at = self.value(second) if second else None
             if starts is not None and ends_at is not None:
                 self.why = None if is_between else "a range is written with  between"
-                if (
-                    is_between
-                    and "%" in text
-                    and float(starts.strip("%")) > float(ends_at.strip("%"))
-                ):
-                    starts, ends_at = ends_at, starts
-                return f"between {starts} and {ends_at}"
+                in_percent = is_between and "%" in text
+                return f"between {' and '.join(_in_order(starts, ends_at) if in_percent else (starts, ends_at))}"
         return self._odd_ends(head) if is_between else None
 
     def _odd_ends(self, head: str) -> str | None:
@@ -498,3 +489,9 @@ class _Asked(AskedText):
         near = near or asked or next(iter(nearest(text, values)), None)
         self.sure = self.sure and sure is not None
         return near
+
+
+def _in_order(first: str, second: str) -> tuple[str, str]:
+    """Two percentages, the smaller one first."""
+    is_turned = float(first.strip("%")) > float(second.strip("%"))
+    return (second, first) if is_turned else (first, second)

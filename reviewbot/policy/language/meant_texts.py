@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reviewbot.policy.catalog import Fact
+from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.locales import territory_named
-from reviewbot.policy.notations import as_count, bare
+from reviewbot.policy.notations import as_count, as_when, bare
 from reviewbot.policy.operators import read_test
 from reviewbot.policy.operators.phrases import (
     COMPARISONS,
+    IN_HOURS,
     IS,
     NOT,
     REMARK,
@@ -67,6 +68,28 @@ class Meant(NamedTuple):
     def hint(self) -> str | None:
         """How it stands beside the caret."""
         return (f"write  {self.text}" if self.sure else asked(self.text)) if self.text else None
+
+
+def on_other_lines(meant: str, fact: Fact) -> Meant | None:
+    """What no one test asks: `0 or unknown`, and a range denied."""
+    if meant.startswith("not between "):
+        why = "not  cannot stand before  between"
+        line = f"- {fact.name}: {meant.removeprefix('not ')}"
+        return Meant("", why=why, cure=f"write  none of:  and below it  {line}")
+    values = meant.strip("[]").split(", ")
+    if not meant.startswith("[") or "unknown" not in values:
+        return None
+    lines = "  and  ".join(f"- {fact.name}: {value}" for value in values)
+    why = "unknown  is no value, so it stands on a line of its own"
+    return Meant("", why=why, cure=f"write  any of:  and below it  {lines}")
+
+
+def one_that_fits(comparison: str, text: str, fact: Fact) -> str | None:
+    """A value that lies where a comparison asks for it: 6 for `more than 5`; None where none is near."""
+    number, step = as_count(text), {"more than": 1, "less than": -1}.get(comparison, 0)
+    if number is None or fact.type is not FactType.COUNT:
+        return None if step else text
+    return str(max(0, int(number) + step))
 
 
 class AskedText:
@@ -182,7 +205,10 @@ class AskedText:
         return Meant("", why=why, cure=cure)
 
     def _in_lists(self, rest: str, negated: bool) -> Meant | str | None:
-        pieces = _unquoted(rest, SEVERAL)
+        apart = (
+            r",? (?:except|außer|but not|without|ohne|minus|excluding|ausgenommen)(?: for| those)? "
+        )
+        pieces = _unquoted(str(shape(apart).sub(" and not ", rest)), SEVERAL)
         names = [self.named("list", piece, closely=True) for piece in pieces]
         if len(pieces) > 1 and not all(names) and not negated:
             return self._lists_and_others(pieces)
@@ -222,11 +248,11 @@ class AskedText:
         if (inside := self._wild(text, negated)) is not None:
             return inside
         pieces = [piece for piece in _unquoted(text.strip("[]"), SEVERAL) if piece]
+        if self.fact.name.endswith(".country"):
+            pieces = [territory_named(piece) or piece for piece in pieces]
         if len(pieces) == 1:
             return f"{no}{pieces[0]}"
         self.why = "several values stand in brackets, with commas"
-        if self.fact.name.endswith(".country"):
-            pieces = [territory_named(piece) or piece for piece in pieces]
         stripped = [(begins(piece, NOT) or ("", "", piece))[2] for piece in pieces]
         no = no or "not " * (len(pieces) > 1 and all(begins(piece, NOT) for piece in pieces))
         return f"{no}[{', '.join(stripped)}]" if pieces else None
@@ -265,6 +291,24 @@ class AskedText:
         near = near or next((name for name in names if fold(name) in fold(word)), None)
         self.sure = self.sure and sure is not None
         return near
+
+    def in_hours(self, text: str, _: int) -> str | None:
+        """`during desk`, or the name of the hours alone."""
+        if self.fact.type is not FactType.MOMENT:
+            return None
+        if outside := begins(text, "outside of,outside,außerhalb von,außerhalb,not during,except"):
+            name = self.named("calendar", outside[2])
+            return None if name is None else f"not in hours {name}"
+        found = begins(text, IN_HOURS)
+        name = self.named("calendar", found[2] if found else text, closely=found is None)
+        return None if name is None else f"in hours {name}"
+
+    def in_month(self, text: str, _: int) -> str | None:
+        """`im Dezember 2026`, which is from its first day to its last."""
+        said = shape(r"(?:in|im|during|während|in the month of)? ?(\D.*)").fullmatch(text)
+        days = as_when(said.group(1)) if said and self.fact.type is FactType.MOMENT else ()
+        is_month = len(days) == 2 and days[0][:8] == days[1][:8] and days[0].endswith("-01")
+        return f"between {days[0]} and {days[1]}" if is_month else None
 
     def _by_file(self, word: str) -> str | None:
         """The list that is read from a file of this name."""

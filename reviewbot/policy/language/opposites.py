@@ -8,7 +8,7 @@ TURNING = {*NOT.replace(" ", ",").split(","), "no", "without", "ohne"}
 """Words that may turn a value into its opposite."""
 DENIED = (
     r"(?:do not|don'?t|must not|should not|may not|can ?not|can'?t|won'?t|without|ohne|no|nie|niemals|unequal|un|avoid|stop"
-    r"|refuse|rather not|instead of|noch nicht|darf nicht|soll nicht):? (?:to |be )?(.+)|(.+?)(?:,|:)? (?:not|no|nicht|never|nie|!=|<>|≠)"
+    r"|refuse|rather not|instead of|outside(?: of)?|außerhalb(?: von)?|noch nicht|darf nicht|soll nicht):? (?:to |be )?(.+)|(.+?)(?:,|:)? (?:not|no|nicht|never|nie|!=|<>|≠)"
 )
 """What denies the words behind it, or in front of it."""
 SIDES = {

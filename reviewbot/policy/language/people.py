@@ -7,7 +7,7 @@ from reviewbot.policy.language.forms import OF_NOTHING, one_or_more
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.notations import plain
-from reviewbot.policy.text_forms import asked, shape
+from reviewbot.policy.text_forms import asked, fold, shape
 
 _SEVERAL = " ?[(]?(?:cc|copy|kopie):? | ?, ?| ?; ?| and | und | or | oder | & | / | [+] "
 """What stands between the names of several people."""
@@ -31,10 +31,11 @@ def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tupl
     return tuple(dict.fromkeys(name.value.strip() for name in names if name is not None))
 
 
+_ALL = "everyone,everybody,all,alle,anyone,anybody,jeder,alle leute,all people,the whole team,somebody,someone,jemand,irgendwer"
 _NOBODY = r"(?:nobody|no ?one|none|nothing|no|never|null|~|niemand\p{L}*|keiner|tbd|todo|\?|-)"
 _SAID_OF = (
     r"(?:to|an|remind|tell|email|mail|ask|inform|notify|only|nur) (.+)|(.+?) (?:by (?:e-?mail|mail|phone)|per mail|via \p{L}+|only|nur|twice)"
-    r"|[(<](.+)[)>]|@(\p{L}+)"
+    r"|[(<](.+)[)>]|@(\p{L}+)|(.+?) ?[(<][^()<>]+[)>]|(?:the|our|my|dem|den|der|das|die|unser\p{L}*|mein\p{L}*) (.+)"
 )
 _NOT_THEM = r"(?:not|nicht|no|never|anyone but|everyone (?:except|but)|alle außer|all but) .+|(.+?),? (?:(?:but )?not|except|nicht) .+"
 _IN_TURN = r"(.+?) ?(?:/|\bthen\b|\belse\b|\botherwise\b|\bdann\b|\bsonst\b) ?(.+)"
@@ -46,6 +47,8 @@ def _warn_nobody(reading: Reading, name: Scalar) -> None:
     message, under = f'"{said}" would be the name of somebody', None
     if shape(_NOBODY).fullmatch(said):
         cure = f"where nobody is meant, delete the line;  {cure}"
+    elif fold(said) in _ALL.split(","):
+        cure = f"write the names of those who are meant, as  [Maria, Jonas];  {cure}"
     elif said in set(Action):
         cure = f"write the name or the address of a person;  {cure}"
     elif left := shape(_NOT_THEM).fullmatch(said):

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reviewbot.domain.decision import Action
-from reviewbot.policy.catalog import FactType
 from reviewbot.policy.language.expressions import lines_of
 from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.reader import Reading
@@ -61,6 +60,8 @@ def qualified(
     named = (*reasons, *(f"by {rule}" for rule in rules))
     if said in rules or any(f" {said}".endswith(f" {name}") for name in named):
         return None  # a name may hold any word: `dispute not there`
+    if (excepted := _excepted(reading, said, allowed, what)) is not None:
+        return excepted
     turn = _first(_IF, said)
     head = _head(said, turn, allowed)
     if _first(_NOT, head) is not None:
@@ -83,11 +84,14 @@ def _head(said: str, turn: int | None, allowed: tuple[Action, ...]) -> str:
     return said[:turn].strip(" ,") if turn else said
 
 
+_EXCEPT = r"(.+?),? (?:except|außer|but not|ausgenommen|excluding|apart from|aber nicht)(?: for| bei| für| if| when| wenn)? (.+)"
 _JOINED = r".* (?:or|and|then|oder|und|else) .*|.*[,/|+;].*"
 
 
 def _several_done(actions: Sequence[Action], what: str) -> Qualified:
     """Two actions, of which one is done."""
+    if what == "then: of never:":
+        return Qualified("several actions stand in brackets", f"write  [{', '.join(actions)}]")
     if what != "then:":
         return Qualified(f"{what}  takes one action", asked("  or  ".join(actions)))
     under = f"write  {actions[0]}  here, and a rule of its own for the other"
@@ -126,7 +130,7 @@ def _beside(
         return Qualified(alone, f"write  then: {action}  and below it  {own}")
     if turn is not None:
         return Qualified(
-            alone, *_condition(reading, said[turn:] if " " in said[turn:] else rest, what)
+            alone, *_condition(reading, said[turn:] if " " in said[turn:] else rest, action, what)
         )
     if _first(_LATER, said) is not None and action != Action.WAIT:
         return Qualified(alone, *_later(reading, rest, action, what))
@@ -187,6 +191,9 @@ def _denied(head: str, allowed: tuple[Action, ...], what: str) -> Qualified | No
     if behind and len(set(done)) == 1:
         return Qualified(message, asked(done[0]))
     form = {"expect:": "expect never:", "then: of never:": "then:"}.get(what)
+    if what == "expect never:":
+        twice = f"expect: {denied}  or  expect never: {denied}"
+        return Qualified("never  and  not  stand here together", asked(twice))
     others = [other for other in _INSTEAD if other in allowed and other != denied]
     under = asked("  or  ".join(others[:2])) if form is None else f"write  {form} {denied}"
     return Qualified(message, under)
@@ -216,25 +223,56 @@ def _own_key(reading: Reading, rest: str) -> str | None:
     return f"limit: {cap[0]}" if cap else None
 
 
-def _condition(reading: Reading, text: str, what: str) -> tuple[str | None, str | None]:
-    """How a condition behind an action is written: under `when:`, with her own amount where it is one."""
-    if what != "then:":
-        return None, f"conditions stand in rules; behind  {what}  stands the action alone"
+def _condition(
+    reading: Reading, text: str, action: Action, what: str
+) -> tuple[str | None, str | None]:
+    """How a condition behind an action is written: as lines, with her own amount where it is one."""
     said = str(
         shape(r"^(?:if|when|wenn|falls|only|nur|unless)(?: it is| it's| es)? ").sub("", text)
     )
-    turned = "" if not text.startswith("unless") else "unless:"
-    money = [fact for fact in reading.facts.values() if fact.type is FactType.MONEY]
-    lines = None if turned else lines_of(reading, said, reading.facts)
-    if lines is not None:
-        return f"write under  when:  {'  and  '.join(lines[0])}", None
-    meant = meant_test(reading, said, money[0]) if len(money) == 1 else None
-    if meant is not None and meant.text and shape(r".*\d.*").fullmatch(said):
-        return f"write under  {turned or 'when:'}  {money[0].name}: {meant.text}", None
-    return (
-        None,
-        f'write what "{text}" means on a line under  {turned or "when:"}  as a fact and a test',
+    key = "unless:" if text.startswith("unless") else "when:"
+    line = _line_of(reading, said)
+    if what == "if undecided:" and line is not None and key == "when:":
+        first = f"- when:  with  {line}  and  then: {action}"
+        return None, f"write below it  {first},  and last  - otherwise:  with what is done else"
+    if what != "then:":
+        return None, f"conditions stand in rules; behind  {what}  stands the action alone"
+    if line is not None:
+        return f"write under  {key}  {line}", None
+    return None, f'write what "{text}" means on a line under  {key}  as a fact and a test'
+
+
+def _line_of(reading: Reading, said: str) -> str | None:
+    """What a condition asks as lines; an amount alone is one of money."""
+    if (lines := lines_of(reading, said, reading.facts)) is not None:
+        return "  and  ".join(lines[0])
+    money = [fact for fact in reading.facts.values() if fact.name.endswith("payout_amount")]
+    meant = (
+        meant_test(reading, said, money[0]) if money and shape(r".*\d.*").fullmatch(said) else None
     )
+    return f"{money[0].name}: {meant.text}" if meant is not None and meant.text else None
+
+
+def _excepted(
+    reading: Reading, said: str, allowed: tuple[Action, ...], what: str
+) -> Qualified | None:
+    """How an exception behind an action is written: `approve, except watched`."""
+    apart = shape(_EXCEPT).fullmatch(said)
+    if apart is None or _first(_NOT, apart.group(1)) or _actions(apart.group(2), allowed):
+        return None
+    done, rest = _actions(apart.group(1), allowed), apart.group(2)
+    if len(done) != 1:
+        return None
+    action = done[0]
+    message, line = f"{what}  takes an action alone", _line_of(reading, rest)
+    if what == "then:":
+        line = line or f'and below it what "{rest}" means, as a fact and a test'
+        return Qualified(message, f"write  then: {action}  and  unless:  with  {line}")
+    if what != "if undecided:":
+        return None
+    line = line or "what is excepted"
+    cases = f"- when:  with  {line}  and  then:  with what is done then"
+    return Qualified(message, f"write below it  {cases},  and last  - otherwise: {action}")
 
 
 def _later(reading: Reading, rest: str, action: Action, what: str) -> tuple[str | None, str | None]:

@@ -18,7 +18,6 @@ from reviewbot.policy.language.forms import (
     cure_of_empty,
     cure_of_stranger,
     fix_of,
-    home_of,
     in_lines,
     in_quotes,
     kind_of,
@@ -411,6 +410,7 @@ class MappingReader:
                 self._trees[key.value] = tree
             elif not key.broken:
                 strangers.append((key, tree))
+        self.strange = {key.value for key, _ in strangers}
         for key, tree in strangers:
             self._unknown(key, tree, alone=len(strangers) == 1)
 
@@ -481,8 +481,6 @@ class MappingReader:
         if odd is not None:
             message += f"; it holds a letter that only looks Latin: {letter_name(odd)}"
         sure, meant, near = meant_key(said, tree, self._section, free, alone=alone)
-        if near is None and home_of(key.value) is None:
-            near = did_you_mean(key.value, names)
         cure = None if near else cure_of_stranger(key.value, tree, names)
         self.reading.add("P020", key, message, under=near, cure=cure, replacement=sure)
         if meant is not None:

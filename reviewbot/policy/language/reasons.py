@@ -9,13 +9,15 @@ from reviewbot.policy.language.conditions import read_when_part
 from reviewbot.policy.language.declared import undeclared, unknown
 from reviewbot.policy.language.forms import only_text
 from reviewbot.policy.language.grammar import LAST_TEXT, REASON_TEXT, TEXT_CASE
+from reviewbot.policy.language.lines import ROUND
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
-from reviewbot.policy.language.synonyms import KEYS, meaning
+from reviewbot.policy.language.synonyms import is_otherwise
 from reviewbot.policy.language.templates import LONGEST, read_locale, read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.locales import locale_named, locale_names, territory_named
 from reviewbot.policy.model import Condition, Placeholder, ReasonText, Template, TextCase
-from reviewbot.policy.text_forms import asked_of, did_you_mean, nearest, only_cure
+from reviewbot.policy.notations import as_count
+from reviewbot.policy.text_forms import asked_of, did_you_mean, listed, nearest, only_cure, shape
 
 SHORTEST = 3
 """The fewest characters of a dispute's reason, as the API states it."""
@@ -42,11 +44,14 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
     ):
         reading.text(tree, "reason:")
         return None
+    names = reading.declared.get("reason", ())
     if isinstance(tree, Scalar) and not tree.broken:
         name = tree.value.strip()
+        if not name and names:
+            reading.empty(tree, "reason:", f"write behind it  {listed(names[:6])}")
+            return None
         if reading.uses_declared("reason", name):
             return reading.reasons.get(name)
-        names = reading.declared.get("reason", ())
         if several := asked_of(name, names):
             message = "one name stands here, not several"
             reading.add("P023", tree, message, under=several)
@@ -55,7 +60,7 @@ def read_reason(reading: Reading, tree: Tree | None) -> ReasonText | None:
             message = f'the text begins with the name of a reason, "{begun}", and would be sent so'
             reading.add("P023", tree, message, under=f"write  {begun}  alone, or the text alone")
             return None
-        if name and len(name.split()) < LEAST_WORDS:
+        if len(name.split()) < LEAST_WORDS:
             _refuse_name(reading, tree, name, names)
             return None
     return _reason_text(reading, tree, None, "this reason")
@@ -94,20 +99,30 @@ def _reason_text(
         if template is None or tree is None:
             return None
         return ReasonText(name=name, otherwise=template, span=tree.span)
+    if (odd := _no_variants(reading, tree, what)) is not None:
+        reading.add("P020", odd[0], odd[1], under=odd[2])
+        return None
+    return _by_variant(reading, tree, name, what)
+
+
+def _by_variant(reading: Reading, tree: Mapping, name: str | None, what: str) -> ReasonText:
     entries = reading.entries(tree)
     own = next((value for key, value in entries if key.value == "locale"), None)
     locale = read_locale(reading, reading.text(own, "locale:"))
+    variants = [(key, value, _variant_of(key.value)) for key, value in entries]
+    variants = [variant for variant in variants if variant[0].value != "locale"]
+    strange = [key for key, _, variant in variants if variant is None]
+    if strange:
+        _refuse_variant(reading, strange[0], what, len(strange))
     texts: list[tuple[str, Template]] = []
     keys: dict[str, Scalar] = {}
-    for key, value in entries:
-        if key.value == "locale":
-            continue
-        variant = _variant(reading, key, what)
+    for key, value, variant in variants:
         template = _checked(reading, value, f"{key.value}: of {what}", locale)
         if variant is not None and template is not None:
             texts.append((variant, template))
             keys[key.value] = key
-    _check_variants(reading, tree, keys, what)
+    if not any(is_otherwise(key.value) for key in strange):
+        _check_variants(reading, tree, keys, what)
     if "text" in keys:
         return ReasonText(name=name, otherwise=dict(texts)["text"], span=tree.span)
     return ReasonText(
@@ -116,6 +131,20 @@ def _reason_text(
         otherwise=dict(texts).get("otherwise"),
         span=tree.span,
     )
+
+
+def _no_variants(reading: Reading, tree: Mapping, what: str) -> tuple[Scalar, str, str] | None:
+    """What to say of cases without their dashes, and of lines below a `reason:` that name another one."""
+    names = {key.value: key for key, _ in tree.entries}
+    first = names.get("when") or names.get("when any")
+    if first is not None:
+        message = f"each case of {what} begins with a dash, and the last one is  - otherwise:"
+        return first, message, f"write  - {first.value}:"
+    key, value = tree.entries[0] if len(tree.entries) == 1 else (None, None)
+    is_name = isinstance(value, Scalar) and value.value in reading.declared.get("reason", ())
+    if key is not None and isinstance(value, Scalar) and is_name:
+        return key, "the name of a reason stands behind the colon", f"write  reason: {value.value}"
+    return None
 
 
 class _OneCase(NamedTuple):
@@ -140,7 +169,7 @@ def _by_case(
         if mapping is None:
             continue
         is_last = item is sequence.items[-1]
-        if any(_is_otherwise(key.value) for key, _ in mapping.entries):
+        if any(is_otherwise(key.value) for key, _ in mapping.entries):
             otherwise = _otherwise(reading, mapping, what)
             if not is_last:
                 message = "otherwise:  must be the last case"
@@ -159,10 +188,6 @@ def _by_case(
     return ReasonText(name=name, cases=tuple(cases), otherwise=otherwise, span=sequence.span)
 
 
-def _is_otherwise(key: str) -> bool:
-    return key == "otherwise" or meaning(key, KEYS, ("otherwise",)) is not None
-
-
 def _case(reading: Reading, mapping: Mapping, what: str) -> _OneCase:
     fields = MappingReader(reading, mapping, TEXT_CASE)
     return _OneCase(read_when_part(reading, fields), _text_of(reading, fields, what))
@@ -178,7 +203,10 @@ def _otherwise(reading: Reading, mapping: Mapping, what: str) -> Template | None
         return _text_of(reading, fields, what)
     if tree is not None and not (isinstance(tree, Scalar) and tree.broken):
         message = "the text of the last case stands under  text:"
-        cure = "write  - otherwise:  and below it  text:  with the text"
+        said = (
+            tree.value if isinstance(tree, Scalar) and "\n" not in tree.value else "with the text"
+        )
+        cure = f"write  - otherwise:  and below it  text: {said}"
         reading.add("P141", first_line(tree.span), message, cure=cure)
     return None
 
@@ -211,31 +239,52 @@ def question_internals(reading: Reading, template: Template) -> None:
             reading.warn("P314", part.span, message, cure=cure)
 
 
-def _variant(reading: Reading, key: Scalar, what: str) -> str | None:
-    name = key.value
+def _variant_of(name: str) -> str | None:
+    """The variant that a key names."""
     if name in REASON_TEXT.keys:
         return name
     number = name.removeprefix("round ").strip()
     is_number = number.isascii() and number.isdecimal() and 1 <= int(number[:4]) <= 100
-    if name.startswith("round ") and is_number:
-        return f"round {int(number)}"
+    return f"round {int(number)}" if name.startswith("round ") and is_number else None
+
+
+def _refuse_variant(reading: Reading, key: Scalar, what: str, many: int) -> None:
+    """Report a key that is no variant, the first of so many."""
+    if is_otherwise(key.value):
+        reading.add(
+            "P020",
+            key,
+            "the text for all others stands under  otherwise:",
+            under="write  otherwise",
+        )
+        return
+    name, more = key.value, f" (and {many - 1} more below it)" * (many > 1)
     known = ("round 1", "round 2", *REASON_TEXT.keys)
+    if (of := shape(ROUND).fullmatch(name)) and (number := as_count(of.group(1) or of.group(2))):
+        number = str(max(1, int(number)))
+        message = f'{what} knows no variant "{name}"{more}'
+        reading.add("P020", key, message, under=f"write  round {number}")
+        return
+    if name in reading.declared.get("list", ()):
+        case = f"- when: {{task.saved_account_id: in list {name}}}  and below it  text:"
+        cure = f"texts by list are cases:  {case},  and last  - otherwise:  with  text:"
+        reading.add("P020", key, f'{what} knows no variant "{name}"{more}', cure=cure)
+        return
     if not key.quoted and not did_you_mean(name, known) and (" " in name or not name.islower()):
         message = f"with  {name}:  {what} would be a list of variants, not one text"
         named = what.partition('"')[2].rstrip('"') or "reason"
         cure = f"put  |  behind the colon on the line above:  {named}: |"
         reading.add("P020", key, message, cure=cure)
-        return None
+        return
     cure = _other_cases(name)
     reading.add(
         "P020",
         key,
-        f'{what} knows no variant "{name}"',
+        f'{what} knows no variant "{name}"{more}',
         under=did_you_mean(name, known),
         cure=cure,
         replacement=only_cure(name, known) if not name.startswith("round") else None,
     )
-    return None
 
 
 def _other_cases(name: str) -> str:

@@ -272,9 +272,13 @@ def _colon_inside(value: _Value, key: str, colon: int) -> tuple[Finding, Repair]
     if second := test or _second_key(key, text, colon):
         what = "test" if test else "key"
         cure = f"one {what} a line: write  {second}  on a line of its own"
-        if joint.strip(" ,").casefold() in ("or", "oder", "|"):
+        group = shape(r"(?:- )?(?:any of|none of|when any|unless): *").fullmatch(key.strip() + " ")
+        if group is not None and second == test:
+            first = text[: text.index(second) - len(joint)]
+            cure = f"write below it  - {first}  and  - {second}"
+        elif joint.strip(" ,").casefold() in ("or", "oder", "|"):
             first = f"{key.strip().removeprefix('- ')} {text[: text.index(second) - len(joint)]}"
-            cure = f"where one is enough write  when any:  in place of  when:  and below it  - {first}  and  - {second}"
+            cure = f"where one is enough write  any of:  and below it  - {first}  and  - {second}"
             if key.lstrip().startswith("- "):
                 cure = f"begin it on the next line, behind a dash:  - {second}"
         return value.mistake(

@@ -12,8 +12,11 @@ from reviewbot.policy.language.grammar import HOURS
 from reviewbot.policy.language.people import read_targets
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.spoken import (
+    BY_CLOCK,
     HOURS_WORDS,
     MOMENT_WORDS,
+    NO_REMINDER,
+    SPOKEN_OF,
     STARTS,
     as_days,
     as_hours,
@@ -21,7 +24,11 @@ from reviewbot.policy.language.spoken import (
     as_several_dates,
     clock_in,
     moment_inside,
+    no_date,
+    with_a_break,
+    with_exception,
 )
+from reviewbot.policy.language.whole_texts import WINDOW
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import (
     BeforeDeadline,
@@ -33,15 +40,12 @@ from reviewbot.policy.model import (
     Reminder,
     WhenOpens,
 )
-from reviewbot.policy.notations import as_dates, as_duration, plain
-from reviewbot.policy.text_forms import asked, listed, only_cure, shape, spelt
+from reviewbot.policy.notations import as_duration, plain
+from reviewbot.policy.text_forms import asked, fold, listed, only_cure, shape, spelt
 from reviewbot.policy.values import Day, Misread, read_date, read_duration, read_when
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _ALL_DAY = 24 * 60
-
-WINDOW = 72 * 3600
-"""How long silence takes to pay, in seconds."""
 
 _END = "before deadline"
 
@@ -90,10 +94,8 @@ def _calendar(reading: Reading, name: str, fields: MappingReader) -> Hours:
         elif (meant := _meant_list(reading, scalar.value)) is not None:
             message = "days that have a list of their own are taken from it by  in list"
             reading.add("P101", scalar, message, under=f"write  in list {meant}")
-        elif scalar.value.replace(" ", "").isalpha() and not as_dates(scalar.value):
-            message = f'"{scalar.value}" is not a date'
-            cure = f"days with a name stand in a list: write  in list {scalar.value}  here, and the days under  lists:  at the top"
-            reading.add("P101", scalar, message, cure=cure)
+        elif (named := no_date(scalar.value)) is not None:
+            reading.add("P101", scalar, f'"{scalar.value}" is not a date', cure=named)
         elif len(several := as_several_dates(scalar.value)) > 1:
             message = "several days stand in brackets, with commas"
             reading.add("P101", scalar, message, under=f"write  [{', '.join(several)}]")
@@ -147,7 +149,7 @@ def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
         reading.add("P128", scalar, message, cure=cure)
         return
     found, sure = spelt(scalar.value, HOURS_WORDS, as_hours)
-    meant = "  or  ".join(found) or _with_a_break(scalar.value)
+    meant = "  or  ".join(found) or with_a_break(scalar.value)
     if meant is None:
         days = (shape(r"(\p{L}{2,}) (\p{L}{2,})").sub(rf"\1{s}\2", scalar.value) for s in "-,")
         meant, sure = "  or  ".join(filter(None, map(as_hours, days))) or None, False
@@ -161,16 +163,6 @@ def _misread_hours(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     whole = (scalar, meant) if timed and sure else None
     under = under if sure else asked(meant)
     reading.add(misread.code, place, message, under=under, whole=whole)
-
-
-def _with_a_break(text: str) -> str | None:
-    """`mon-fri 09:00-12:00, 13:00-18:00` as a list of two."""
-    first, _, second = text.replace(" and ", ", ").replace(" und ", ", ").rpartition(",")
-    begins, goes_on = as_hours(first), as_hours(second)
-    if begins is None or goes_on is None or not any(char.isdigit() for char in first):
-        return None
-    days = begins.rpartition(" ")[0] if " " not in goes_on else ""
-    return f"[{begins}, {f'{days} {goes_on}'.strip()}]"
 
 
 def _refuse_weekdays(reading: Reading, scalar: Scalar, off: str, *, has_open: bool) -> None:
@@ -296,10 +288,16 @@ def read_moment_text(reading: Reading, scalar: Scalar) -> Moment | None:
 def _misread_moment(reading: Reading, scalar: Scalar, misread: Misread) -> None:
     """Report what is no moment, with the one that was meant."""
     start, calendars = STARTS[reading.review], reading.declared.get("calendar", ())
+    if (alone := with_exception(scalar.value, start)) is not None:
+        moment, rest = alone
+        message = f'"{rest}" cannot be kept: a moment is the same for every task, on all days'
+        cure = "what is done on some days only is said by the rules:  act during:  with the name of hours"
+        reading.add(misread.code, scalar, message, under=f"write  {moment}  alone", cure=cure)
+        return
     words = (*MOMENT_WORDS, *calendars)
     found, sure = spelt(scalar.value, words, lambda said: as_moment(said, start, calendars))
     known = misread.code in ("P115", "P117") or found[:1] == (scalar.value,)
-    if known or not found or not _is_moment(reading, scalar, found[0]):
+    if known or not found or not is_moment(reading, scalar, found[0]):
         if (near := _near_moment(reading, scalar, misread)) is None:
             reading.misread(scalar, misread)
         else:
@@ -321,19 +319,21 @@ def _near_moment(reading: Reading, scalar: Scalar, misread: Misread) -> tuple[st
     """What to say of several moments, of a length without its unit, and of the deadline itself."""
     text, number = scalar.value, scalar.value[misread.start : misread.end]
     inside = moment_inside(text, STARTS[reading.review], reading.declared.get("calendar", ()))
-    if inside is not None and _is_moment(reading, scalar, inside):
+    if inside is not None and is_moment(reading, scalar, inside):
         return "one moment stands here", inside
     if misread.code == "P102":
         tried = (text.replace(number, f"{number}{unit}") for unit in ("m", "h", "d"))
-        fitting = (moment for moment in tried if _is_moment(reading, scalar, moment))
+        fitting = (moment for moment in tried if is_moment(reading, scalar, moment))
         return misread.message, "  or  ".join(fitting)
-    if plain(text).casefold() in ("tomorrow", "morgen", "next day", "the next day"):
-        return misread.message, f"24h {STARTS[reading.review]}"
+    start = STARTS[reading.review]
+    if (known := SPOKEN_OF.get(plain(text).casefold())) is not None:
+        return misread.message, known.format(start)
     is_end = shape(_THE_END).fullmatch(plain(text))
     return ("at the deadline itself silence has paid", f"1h {_END}") if is_end else None
 
 
-def _is_moment(reading: Reading, scalar: Scalar, text: str) -> bool:
+def is_moment(reading: Reading, scalar: Scalar, text: str) -> bool:
+    """Whether a text that stands where a scalar does is a moment."""
     try:
         _moment(reading, replace(scalar, value=text))
     except Misread:
@@ -347,27 +347,45 @@ def read_reminders(
     """Read `remind:`: moments, and whom to tell at each."""
     if no_moments(reading, tree, part):
         return ()
-    found = []
-    who, said = "lead", tree.value if isinstance(tree, Scalar) else ""
-    if isinstance(tree, Scalar) and _is_moment(reading, tree, said):
-        message = f"{part} says at what moment, and behind a colon whom to tell"
-        reading.add("P031", tree, message, cure=f"write behind it who:  {said}: NAME")
+    said = tree.value if isinstance(tree, Scalar) else ""
+    if isinstance(tree, Scalar) and (told := _no_reminder(reading, tree, part)) is not None:
+        reading.add("P031", tree, told[0], cure=told[1])
         return ()
-    example = moment_first(reading, said) or f"6h before deadline: {said or who}"
+    found = []
+    example = moment_first(reading, said) or f"6h before deadline: {said or 'lead'}"
     for key, value in reading.entries(reading.mapping(tree, part, example)):
-        if isinstance(value, Scalar) and _is_moment(reading, key, value.value):
-            message = "the moment stands in front of the colon, whom to remind behind it"
-            reading.add("P114", key, message, under=f"write  {value.value}: {key.value}")
-            continue
-        if (several := _moments(reading, key.value)) is not None and isinstance(value, Scalar):
-            written = "  and below it  ".join(f"{moment}: {value.value}" for moment in several)
-            reading.add("P114", key, "one moment stands on a line", under=f"write  {written}")
+        if (told := _moments_behind(reading, key, value)) is not None:
+            reading.add("P114", key, told[0], under=told[1])
             continue
         at = read_moment_text(reading, key)
         to = read_targets(reading, value, "whom to remind")
         if at is not None and to:
             found.append(Reminder(at=at, to=to, span=key.span))
     return tuple(found)
+
+
+def _no_reminder(reading: Reading, scalar: Scalar, part: str) -> tuple[str, str] | None:
+    """What to say of one text where reminders stand: nobody, or a moment alone."""
+    if fold(scalar.value) in NO_REMINDER.split(","):
+        return f"{part} says whom to remind and when", "delete the line"
+    if not is_moment(reading, scalar, scalar.value):
+        return None
+    message = f"{part} says at what moment, and behind a colon whom to tell"
+    return message, f"write behind it who:  {scalar.value}: NAME"
+
+
+def _moments_behind(reading: Reading, key: Scalar, value: Tree) -> tuple[str, str] | None:
+    """What to say of moments behind the colon, and of several in front of it."""
+    behind = [item.value for item in one_or_more(value) if isinstance(item, Scalar)]
+    if behind and all(is_moment(reading, key, moment) for moment in behind):
+        message = "the moment stands in front of the colon, whom to remind behind it"
+        lines = "  and below it  ".join(f"{moment}: {key.value}" for moment in behind)
+        return message, f"write  {lines}"
+    several = _moments(reading, key.value) if isinstance(value, Scalar) else None
+    if several is None or not isinstance(value, Scalar):
+        return None
+    lines = "  and below it  ".join(f"{moment}: {value.value}" for moment in several)
+    return "one moment stands on a line", f"write  {lines}"
 
 
 def moment_first(reading: Reading, text: str) -> str | None:
@@ -459,9 +477,9 @@ def _length(text: str, tail: str) -> float:
 
 
 def _no_moment(text: str, start: str, reading: Reading) -> Misread:
-    try:
-        read_duration(text, 0)
-    except Misread:
+    is_length = bool(shape(r"(?:\d+[smhd])+").fullmatch(text)) or clock_in(text) is None
+    length = as_duration(text) if is_length else None
+    if length is None:
         names = reading.declared.get("calendar", ())
         example = f"when {names[0]} opens" if names else "2026-12-01 09:00"
         cure = f"moments are written as  6h {_END},  24h {start}  or  {example}"
@@ -470,7 +488,9 @@ def _no_moment(text: str, start: str, reading: Reading) -> Misread:
             message = f"{message}: it counts from the review, not by the clock"
             cure += "; for this time write  when NAME opens,  and below  hours:  at the top"
             cure += f"  NAME:  with  open: mon-sun {clock}-24:00"
+        elif shape(BY_CLOCK).search(text):
+            message = f"{message}: it counts from the review, not by the clock"
         return Misread("P114", message, 0, len(text), cure=cure)
     message = f'"{text}" is a length of time, and a moment is wanted'
-    under = f"write  {text} {start}  or  {text} {_END}"
+    under = f"write  {length} {start}  or  {length} {_END}"
     return Misread("P114", message, 0, len(text), under=under)

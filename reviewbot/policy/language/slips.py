@@ -170,10 +170,10 @@ class LineWalk:
         """A comment as other tools write it; whether this line is one."""
         line = self.lines[self.now]
         at = indent_of(line)
-        found = shape(_REMARK).match(line[at:])
+        found = shape(_REMARK if at else rf"{_REMARK}|(\*+ )").match(line[at:])
         if found is None or self._is_known(line[at:]):
             return False
-        sign = found.group(1).strip()
+        sign = found.group(0).strip()
         text = line[at + len(sign) :].removesuffix("*/").removesuffix("-->")
         message = f"comments begin with #, not with {sign}"
         self.say("P017", at, at + len(sign), message, under=f"write  # {text.strip()}")

@@ -49,6 +49,23 @@ _OF_ANOTHER = r".*\b(?:opens?|opening|open|closes?|closing|closed|midnight|noon|
 """What is counted from something that no moment is counted from."""
 
 
+_NEXT_DAY = "tomorrow,tomorrow morning,morgen,morgen früh,next day,the next day,am nächsten tag"
+_HALFWAY = "halfway,half time,halbzeit,auf halber strecke,in the middle"
+SPOKEN_OF = dict.fromkeys(_NEXT_DAY.split(","), "24h {}") | dict.fromkeys(
+    _HALFWAY.split(","), f"36h {_END}"
+)
+"""Moments as people say them, by how they are counted."""
+NO_REMINDER = (
+    "never,no,none,nobody,no one,nothing,nie,nein,keine,niemand,niemanden,nichts,off,aus,-"
+)
+"""What stands where nobody is to be reminded."""
+BY_CLOCK = (
+    r"\b(?:\p{L}*(?:day|tag|woche|week)s?|mornings?|evenings?|nights?|noon|midnight|früh|morgens?|abends?|nachts?"
+    r"|mittags?|mittwoch|feierabend)\b"
+)
+"""Words for days and times of day, which no moment counts from."""
+
+
 def as_moment(text: str, start: str, calendars: Iterable[str]) -> str | None:
     """Write a moment as a policy does; `start` is how the beginning of a review is named."""
     said = fold(plain(text)).strip(" .:;,")
@@ -94,6 +111,17 @@ def _counted_from(said: str, start: str) -> str | None:
         if length is not None and not shape(r"\d\d:\d\d").fullmatch(found.group(1)):
             return f"{length} {behind}"
     return None
+
+
+_EXCEPTION = r"(.+?),? ?\(?((?:except|außer|unless|but not|not|nicht|only|nur|during|während|on|an|am|in the|if|wenn|falls|when)\b .+?)\)?"
+
+
+def with_exception(text: str, start: str) -> tuple[str, str] | None:
+    """The moment and the rest of `2h before deadline except weekends`; None where nothing else is said."""
+    found = shape(_EXCEPTION).fullmatch(plain(text))
+    said = found.group(1) if found else ""
+    moment = as_moment(said, start, ()) if shape(r".*\d.*").fullmatch(said) else None
+    return (moment, found.group(2)) if found and moment else None
 
 
 def moment_inside(text: str, start: str, calendars: Iterable[str]) -> str | None:
@@ -156,6 +184,9 @@ _OTHERWISE = {
     r"\b(?:24|twenty-four|vierundzwanzig) ?(?:h|hours?|stunden)\b": "day",
     r"\b(?:working|business|work|week|werk|arbeits) ?(days?|tage?)\b": "\\1",
     r",? (?:in )?(?:total|overall|altogether|insgesamt|gesamt)$": "",
+    r"^((?:at most |max\.? |höchstens )?)-(\d)": "\\1\\2",
+    r"(?:\bper |\bpro )?\b(?:today|heute|(?:until|till|bis) (?:midnight|mitternacht))$": " per kalendertag",
+    r"\b([1-9]\d{0,2})\.(\d{3})( ?(?:usd|\$|dollar))": "\\1\\2\\3",
     r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$": "\\1",
 }
 
@@ -190,25 +221,33 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
 def _per_account(said: str, kind: str) -> tuple[str, str]:
     """Take off that a cap counts for each account, which only some say."""
     one = shape(
-        r"(.*?) ?(?:per|for each|for every|for|each|pro|je|an|/) ?(?:account|konto|user|manager)s?\b(.*)"
+        r"(.*?) ?(?:per|for each|for every|for|each|every|pro|je|an|für|für jede[sn]?|/) ?(?:account|konto|user|manager)s?\b(.*)"
     ).fullmatch(said)
     if one is None:
         return said, ""
     return f"{one.group(1)}{one.group(2)}".strip(" ,:"), "per account " * (kind == "any")
 
 
-_MONEY = r".*(?:\$|usd|dollar|cent|¢|ct\b|€|eur|£|gbp|chf).*"
+def as_share_of_all(text: str) -> str | None:
+    """The percentage in a limit, as `10%`; None where there is none."""
+    found = shape(r".*?([\d.,]+) ?(?:%|percent|prozent).*").fullmatch(fold(plain(text)))
+    return as_share(f"{found.group(1)}%") if found else None
+
+
+MONEY = r".*(?:\$|usd|dollar|cent|¢|ct\b|€|eur|£|gbp|chf).*"
 
 
 def _amount(said: str, kind: str) -> str | None:
     """Write what a cap counts: `any` is money where a currency stands."""
-    kind = "money" if kind == "any" and shape(_MONEY).fullmatch(said) else kind
+    kind = "money" if kind == "any" and shape(MONEY).fullmatch(said) else kind
     return {"money": as_money, "share": as_share}.get(kind, as_count)(said)
 
 
 def _counted(said: str, kind: str) -> tuple[str | None, bool]:
     """Write what a cap counts, and whether all of it: half a task is none."""
     amount = _amount(said, kind)
+    if amount is None and kind == "any":
+        return as_money(said), False  # `7.50` is no number of tasks
     if amount is not None or kind != "count":
         return amount, True
     whole = (as_number(said) or "").partition(".")[0]
@@ -297,7 +336,7 @@ def as_days(text: str) -> str | None:
     ):
         return _days_without(as_days(others.group(1)), as_days(others.group(2)))
     pieces = []
-    for piece in shape(r",|;|/|\+|&| and | und ").split(text):
+    for piece in shape(r",|;|/|\+|&| and | und | or | oder ").split(text):
         ends = shape(r" ?- ?| to | till | until | through | thru | bis (?:zum )?|\.\.+").split(
             piece.strip()
         )
@@ -376,6 +415,18 @@ def as_hours(text: str) -> str | None:
     return None if named is None else f"{named} {times}"
 
 
+def with_a_break(text: str) -> str | None:
+    """`mon-fri 09:00-12:00, 13:00-18:00` as a list of two."""
+    first, _, second = str(shape(r" (?:and|und|or|oder) | ?[/;&+] ?").sub(", ", text)).rpartition(
+        ","
+    )
+    begins, goes_on = as_hours(first), as_hours(second)
+    if begins is None or goes_on is None or not any(char.isdigit() for char in first):
+        return None
+    days = begins.rpartition(" ")[0] if " " not in goes_on else ""
+    return f"[{begins}, {f'{days} {goes_on}'.strip()}]"
+
+
 def _times(start: str, end: str) -> str | None:
     """From one time of day to another; `9-5` ends in the afternoon."""
     if "m" in end and "m" not in start and "uhr" not in start:
@@ -409,3 +460,14 @@ def as_several_dates(text: str) -> list[str]:
     ):
         days = [days[0] + timedelta(days=step) for step in range(apart + 1)]
     return [day.isoformat() for day in days] if apart > 0 else []
+
+
+def no_date(text: str) -> str | None:
+    """What to do about a time of day or the name of a day, which is no date; None where it may be one."""
+    if as_dates(text):
+        return None
+    if as_hours(text) is not None:
+        return "closed:  takes dates; write behind  open:  the times at which they are open"
+    if not text.replace(" ", "").isalpha():
+        return None
+    return f"days with a name stand in a list: write  in list {text}  here, and the days under  lists:  at the top"

@@ -10,11 +10,16 @@ from reviewbot.policy.language.conditions import read_when_part
 from reviewbot.policy.language.grammar import STATEMENT
 from reviewbot.policy.language.reader import MappingReader, Reading
 from reviewbot.policy.language.rules import check_name
+from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import Statement
-from reviewbot.policy.text_forms import asked_of, listed
+from reviewbot.policy.text_forms import asked, asked_of, fold, listed
 
 _BUT: tuple[Literal["deadline", "people"], ...] = ("deadline", "people")
+
+
+_NOBODY = "nobody,none,no one,nothing,never,no,niemand,keiner,nie,nein"
+_ALL = "anything,everything,all,any,any action,every action,alles,all actions,both,*"
 
 
 def is_deed(action: Action) -> bool:
@@ -25,7 +30,10 @@ def is_deed(action: Action) -> bool:
 def read_statements(reading: Reading, tree: Tree | None) -> tuple[Statement, ...]:
     """Read `never:`; names must be unique."""
     names: dict[str, Scalar] = {}
-    items = reading.items(tree, "never:", STATEMENT.example)
+    example = STATEMENT.example
+    if isinstance(tree, Scalar) and tree.value:
+        example = f"- name: {tree.value}  and below that  when:  with what must hold, and  then:"
+    items = reading.items(tree, "never:", example)
     read = [_statement(reading, item, names) for item in items]
     return tuple(statement for statement in read if statement is not None)
 
@@ -60,6 +68,10 @@ def _actions(reading: Reading, fields: MappingReader) -> tuple[Action, ...]:
     found = []
     fields.get("then", f"it takes {listed(deeds)}")
     for scalar in fields.texts("then"):
+        if fold(scalar.value) in _ALL.split(","):
+            under = f"write  [{', '.join(deeds)}]"
+            reading.add("P151", scalar, "each action stands by its name", under=under)
+            continue
         action = read_action(reading, scalar, allowed, "then: of never:")
         if action is not None and not is_deed(action):
             message = f"{action}  does nothing over there that a statement could forbid"
@@ -74,10 +86,14 @@ def _but(reading: Reading, fields: MappingReader) -> tuple[Literal["deadline", "
     found = []
     for scalar in fields.texts("but"):
         known = [who for who in _BUT if scalar.value == who]
+        meant = meaning(scalar.value, VALUES, _BUT)
         if not known:
             message = f'but:  is deadline or people, not "{scalar.value}"'
             several = asked_of(scalar.value, _BUT) is not None
-            under = f"write  [{', '.join(_BUT)}]" if several else None
+            under = f"write  [{', '.join(_BUT)}]" if several else asked(meant) if meant else None
+            if fold(scalar.value) in _NOBODY.split(","):
+                reading.add("P022", scalar, message, cure="where nobody may, delete the line")
+                continue
             cure = "deadline is  if undecided:,  people are those who answer a question"
             reading.add("P022", scalar, message, among=_BUT, cure=cure, under=under)
         found += known

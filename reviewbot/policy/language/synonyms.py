@@ -52,3 +52,8 @@ ZONES = _table("zones")
 
 OF_OTHERS = _table("others")
 """What is said of keys that rules have in other tools and need not here."""
+
+
+def is_otherwise(key: str) -> bool:
+    """Whether a key begins the last case, also by another word for it."""
+    return key == "otherwise" or meaning(key, KEYS, ("otherwise",)) is not None

@@ -11,6 +11,7 @@ from reviewbot.policy.language.synonyms import FACTS, VALUES, meaning
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.locales import locale_named, locale_names
 from reviewbot.policy.model import Placeholder, Template
+from reviewbot.policy.notations import as_count
 from reviewbot.policy.text_forms import asked, did_you_mean, listed, nearest, only_cure, shape
 
 LONGEST = 500
@@ -214,11 +215,7 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
         fact_name, _, form = (part.strip() for part in name.partition(sign or "|"))
         form = form.strip("|:; ")
         if sign and form and fact_name in reading.facts and not comma:
-            message = "a comma stands between a fact and its format"
-            write = f"{fact_name}, {form}"
-            place = (scalar, start, end)
-            under = f"write  {{{write}}}"
-            reading.add("P026", place, message, under=under, replacement=write)
+            _refuse_without_comma(reading, (scalar, start, end), fact_name, form)
             return None
         if not _refuse_computed(reading, (scalar, start - 1, end + 1), inner):
             refuse_fact(reading, scalar, (at, at + len(name)), code="P025")
@@ -236,6 +233,17 @@ def _placeholder(reading: Reading, scalar: Scalar, start: int, end: int) -> Plac
     return (
         None if read is None else Placeholder(fact=name, format=read[0], first=read[1], span=span)
     )
+
+
+def _refuse_without_comma(
+    reading: Reading, place: tuple[Scalar, int, int], name: str, form: str
+) -> None:
+    """Report a format behind a fact without its comma, or what is no format: `fact or 0`."""
+    message, write = "a comma stands between a fact and its format", f"{name}, {form}"
+    if shape(r"(?:or|oder|and|und|else|\?\?|\+|-|\*|/).*").fullmatch(form):
+        message = "in braces stand a fact and perhaps a format, and nothing is computed"
+        write = name
+    reading.add("P026", place, message, under=f"write  {{{write}}}", replacement=write)
 
 
 def _refuse_blank(reading: Reading, place: tuple[Scalar, int, int]) -> None:
@@ -298,12 +306,18 @@ def _format(
         fitting = ", ".join(name for name, types in FORMATS.items() if fact.type in types)
         cure = f"it takes {fitting}, or no format" if fitting else "write it without a format"
         message = f"{fact.name} is {described(fact)}, which has no format {known}"
-        reading.add("P026", place, message, cure=cure)
+        under = f"write  {{{fact.name}}}"
+        reading.add("P026", place, message, under=under, cure=cure)
         return None
     if known != "first":
         return known, None
     if not number.isdecimal() or len(number) > 6 or not 1 <= int(number) <= LONGEST:
         message = "first  needs a number of characters from 1 to 500"
-        reading.add("P026", place, message, cure="write it as  first 60")
+        many = as_count(number)
+        fits = many is not None and 1 <= int(many) <= LONGEST
+        own = f"{{{fact.name}, first {many}}}" if fits else None
+        reading.add(
+            "P026", place, message, under=own and f"write  {own}", cure="write it as  first 60"
+        )
         return None
     return "first", int(number)

@@ -12,24 +12,28 @@ from reviewbot.policy.diagnostics import Span
 from reviewbot.policy.language.actions import read_action
 from reviewbot.policy.language.conditions import find_fact, refuse_expression
 from reviewbot.policy.language.forms import one_or_more
-from reviewbot.policy.language.grammar import TEST
+from reviewbot.policy.language.grammar import GIVEN_STATE, TEST
 from reviewbot.policy.language.hints import detail_of, misread_value
 from reviewbot.policy.language.ladder import ENDS
+from reviewbot.policy.language.meant_texts import one_that_fits
 from reviewbot.policy.language.people import read_targets
-from reviewbot.policy.language.reader import MappingReader, Reading
+from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.rules import check_name
 from reviewbot.policy.language.schedule import (
+    is_moment,
     moment_first,
     no_moments,
     read_moment,
     read_moment_text,
     read_reminders,
 )
+from reviewbot.policy.language.synonyms import KEYS, VALUES, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load_yaml
 from reviewbot.policy.model import WHY_NOT, Expectation, PolicyTest
 from reviewbot.policy.notations import as_count
 from reviewbot.policy.operators import operator_of, read_literal
-from reviewbot.policy.text_forms import asked, asked_of, did_you_mean, listed
+from reviewbot.policy.operators.phrases import TEXTS, begins
+from reviewbot.policy.text_forms import asked, asked_of, did_you_mean, listed, only_cure
 from reviewbot.policy.values import Misread
 
 _CLAIMS = (
@@ -76,11 +80,13 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> 
         reading.warn(
             "P136", fields.key_span("reason says"), message, cure="delete it, or expect  dispute"
         )
+    found = begins(says.value, TEXTS) if says is not None else None
+    if says is not None and found is not None and found[0] == "contains":
+        own = asked(found[2].strip("\"'"))
+        message = f'the text would have to hold the word "{found[1]}" itself'
+        reading.warn("P136", says.span, message, under=own, cure="write its words alone")
     given, full, paused, stage = _given(reading, fields.get("given"))
-    because = fields.text("because")
-    if because is not None and because.value not in WHY_NOT:
-        message = f'because:  is {listed(WHY_NOT)}, not "{because.value}"'
-        reading.add("P022", because, message, among=WHY_NOT)
+    because = _because(reading, fields.text("because"))
     return PolicyTest(
         name=name.value if name is not None else "",
         given=given,
@@ -88,7 +94,7 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> 
         paused=paused,
         stage=stage,
         to=read_targets(reading, fields.get("to")),
-        because=None if because is None else because.value,
+        because=because,
         reminded=read_reminders(reading, fields.get("reminded"), "reminded:"),
         expect=expect,
         expect_never=never,
@@ -100,6 +106,17 @@ def _test(reading: Reading, fields: MappingReader, names: dict[str, Scalar]) -> 
         path=reading.document.path,
         span=fields.span,
     )
+
+
+def _because(reading: Reading, scalar: Scalar | None) -> str | None:
+    """Read what keeps an action from being sent."""
+    if scalar is None or scalar.value in WHY_NOT:
+        return None if scalar is None else scalar.value
+    said = scalar.value
+    meant = meaning(said, VALUES, WHY_NOT) or meaning_inside(said, VALUES, WHY_NOT)
+    message = f'because:  is {listed(WHY_NOT)}, not "{said}"'
+    reading.add("P022", scalar, message, among=WHY_NOT, under=asked(meant) if meant else None)
+    return said
 
 
 def _by(reading: Reading, fields: MappingReader) -> str | None:
@@ -120,7 +137,12 @@ def _by(reading: Reading, fields: MappingReader) -> str | None:
     alike = [
         rule for rule in rules[:-2] if len(words & {*rule.casefold().split()}) * 2 >= len(words)
     ]
-    under = asked_of(scalar.value, rules) or did_you_mean(scalar.value, rules)
+    meant = meaning(scalar.value, VALUES, (NO_RULE, DEADLINE))
+    under = (
+        asked(meant)
+        if meant
+        else asked_of(scalar.value, rules) or did_you_mean(scalar.value, rules)
+    )
     under = under or (asked("  or  ".join(alike[:2])) if alike else None)
     reading.add("P027", scalar, message, under=under, among=rules, cure=cure)
     return None
@@ -134,6 +156,14 @@ def _over_time(reading: Reading, tree: Tree | None) -> tuple[Expectation, ...]:
     actions = ACTIONS_OF[reading.review]
     found = []
     for key, value in reading.entries(mapping):
+        if (
+            key.value in actions
+            and isinstance(value, Scalar)
+            and is_moment(reading, key, value.value)
+        ):
+            message = "the moment stands in front of the colon, what is expected behind it"
+            reading.add("P114", key, message, under=f"write  {value.value}: {key.value}")
+            continue
         at = read_moment_text(reading, key)
         action = read_action(reading, value, actions, f"what is expected {key.value}")
         if at is not None and action is not None:
@@ -151,13 +181,16 @@ def _given(
     found, full, paused = [], list[str](), list[str]()
     stage: float | None = None
     for key, value in reading.entries(mapping):
-        if key.value == "limits":
+        state = _state(reading, key)
+        if state == "limits":
             full += _full(reading, value)
             continue
-        if key.value == "paused":
+        if state == "paused":
             paused += _paused(reading, value)
             continue
-        if key.value == "stage":
+        if state == "told":
+            continue
+        if state == "stage":
             stage = _stage(reading, value)
             continue
         fact = find_fact(reading, key)
@@ -169,17 +202,45 @@ def _given(
     return tuple(found), tuple(full), tuple(paused), stage
 
 
+def _state(reading: Reading, key: Scalar) -> str:
+    """What a key of `given:` says that is no fact; one that is spelt wrong is reported."""
+    if key.value in (*reading.facts, *GIVEN_STATE.keys):
+        return key.value
+    near = only_cure(key.value, GIVEN_STATE.keys) or meaning(key.value, KEYS, GIVEN_STATE.keys)
+    if near is not None:
+        message = f'given:  has no key "{key.value}"'
+        reading.add("P021", key, message, under=asked(near), replacement=near)
+    if key.value in reading.declared.get("limit", ()):
+        under = f"write  limits:  and below it  {key.value}: full"
+        reading.add("P021", key, "a rule is no fact; what is given of it is its limit", under=under)
+        return "told"
+    return near or key.value
+
+
 def _full(reading: Reading, tree: Tree) -> Iterator[str]:
     """Read `limits: {RULE NAME: full}`; each names a rule that has a limit."""
     names = reading.declared.get("limit", ())
-    for key, value in reading.entries(reading.mapping(tree, "limits:", "{RULE NAME: full}")):
+    texts = [item.value for item in one_or_more(tree) if isinstance(item, Scalar) and item.value]
+    own = "  and  ".join(f"{text}: full" for text in texts) or "RULE NAME: full"
+    if isinstance(tree, Sequence) and texts:
+        message = "limits:  takes a line for each rule, and none of them begins with a dash"
+        reading.add("P031", first_line(tree.span), message, under=f"write below it  {own}")
+        return
+    for key, value in reading.entries(reading.mapping(tree, "limits:", own)):
         state = reading.text(value, f"the limit of {key.value}")
         if key.value not in names:
-            message = f'no rule with a  limit:  is called "{key.value}"'
-            reading.add("P027", key, message, among=names)
+            message, cure = f'no rule with a  limit:  is called "{key.value}"', None
+            if key.value in reading.declared.get("rule", ()):
+                message = f"{message}; the one of that name has none"
+                cure = "give it one, or delete the line"
+            reading.add("P027", key, message, among=() if cure else names, cure=cure)
         elif state is not None and state.value != "full":
-            cure = "without this line it has room"
-            reading.add("P022", state, "a limit is given as  full", among=("full",), cure=cure)
+            cure, meant = (
+                "where it has room delete the line",
+                meaning(state.value, VALUES, ("full",)),
+            )
+            message, under = "a limit is given as  full", asked(meant) if meant else None
+            reading.add("P022", state, message, among=("full",), under=under, cure=cure)
         else:
             yield key.value
 
@@ -193,7 +254,10 @@ def _paused(reading: Reading, tree: Tree) -> Iterator[str]:
             continue
         message = f'the policy never pauses "{scalar.value}" by itself'
         cure = "it does by  pause disputes when:  or  pause approvals when:  under  guardrails:"
-        reading.add("P027", scalar, message, among=names, cure=cure)
+        meant = meaning(scalar.value, VALUES, names) or "  or  ".join(names)
+        under = f"write  [{', '.join(names)}]" if asked_of(scalar.value, names) else None
+        under = under or (asked(meant) if meant else None)
+        reading.add("P027", scalar, message, under=under, cure=cure)
 
 
 def _stage(reading: Reading, tree: Tree) -> float | None:
@@ -251,7 +315,8 @@ def _plain_value(text: str, fact: Fact, zone: ZoneInfo) -> object:
         message = "a test is given values, not tests of values"
         cure = f"write one value, as a task would have it: {samples}"
         own = text[len(words) :].strip(" []").replace(",", " and ").split(" and ")[0]
-        under = asked(own) if own and words != "not" and as_count(own) else None
+        fitting = None if words == "not" else one_that_fits(words, own, fact)
+        under = asked(fitting) if fitting and as_count(fitting) else None
         raise Misread("P137", message, 0, len(words), under=under, cure=None if under else cure)
     value = read_literal(text, fact, zone)
     if fact.type in (FactType.SCORE, FactType.SHARE) and _is_beyond(value, (0.0, 1.0)):

@@ -5,11 +5,15 @@ Any of them may be meant as it stands, so all of this only warns.
 
 from __future__ import annotations
 
-from reviewbot.policy.catalog import Fact
+from reviewbot.policy.catalog import Fact, FactType
+from reviewbot.policy.diagnostics import Severity
+from reviewbot.policy.language.list_file import path_beside
 from reviewbot.policy.language.meant import meant_test
-from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.yaml import Scalar
-from reviewbot.policy.operators import TextTest
+from reviewbot.policy.language.reader import Reading, first_line
+from reviewbot.policy.language.yaml import Scalar, Sequence
+from reviewbot.policy.locales import territory_named
+from reviewbot.policy.model import FactTest
+from reviewbot.policy.operators import OneOf, Range, TextTest
 from reviewbot.policy.operators.phrases import TEXTS, begins
 from reviewbot.policy.text_forms import asked, fold, shape
 
@@ -111,6 +115,12 @@ def _two_inside(fact: Fact, test: TextTest) -> str | None:
         first, other = second.groups()
         here = f"{no}{test.kind} {first}"
         return f"write  {here}  and below it  none of:  with  - {fact.name}: {test.kind} {other}"
+    two = shape(r"(\S+) (?:and|und) (\S+)").fullmatch(test.text)
+    if two is not None and test.kind == "contains" and not test.negated:
+        line = f"- {fact.name}: contains {two.group(2)}"
+        return (
+            f"if both are meant write  contains {two.group(1)}  and below it  any of:  with  {line}"
+        )
     both = shape(_BOTH).fullmatch(test.text)
     if both is None:
         return None
@@ -132,6 +142,25 @@ def _meant_inside(reading: Reading, fact: Fact, test: TextTest) -> str | None:
     return next((f"{no}{words} {inside}" for words, inside in found if inside), None)
 
 
+def warn_beyond(reading: Reading, scalar: Scalar, fact: Fact, test: FactTest) -> None:
+    """Warn of an end of a range beyond what a fact is by the documents, and of a wait beyond the deadline."""
+    ends = [end for end in test.boundaries() if isinstance(end, int | float)]
+    if fact.name == "task.waiting_for" and any(end > WINDOW for end in ends):
+        message = "no task waits longer than 72h: it is paid by silence then"
+        cure = "write a shorter time, or delete the line"
+    elif isinstance(test, Range) and None not in (test.low, test.high) and fact.high is not None:
+        if not ends or max(ends) <= fact.high or min(ends) > fact.high:
+            return
+        message = f"{fact.name} is at most {fact.high:g} by what the API documents"
+        meant = scalar.value.replace(f"{max(ends):g}", f"{fact.high:g}")
+        cure = f"write  {meant},  or keep it if that is meant"
+    else:
+        return
+    reading.warn("P211", scalar.span, message, cure=cure)
+
+
+WINDOW = 72 * 3600
+"""How long silence takes to pay, in seconds."""
 _NOBODY_ELSE = r"(?:no|without|ohne|never|nie|not|(?:every|any)(?:one|body) (?:except|but)|jeder außer|alle außer|all except|all but) (\S+)"
 _ALONE = r"(?:only|just|nur|genau|exact|from|is|the|account|id) (\S+)|(\S+) (?:only|nur|\(.*\)|//.*|(?:but |and )?not .*|except .*)|(\S+[^;]);"
 _BEGINS = r"starting (\S+)|(\S+) (?:at (?:the )?(?:start|beginning)|am anfang)"
@@ -195,3 +224,43 @@ def _id_meant(own: str, no: str) -> list[str]:
     if own.split(" ") == pieces and len(pieces) == 2:
         meant = [*(f"{no}{sign.join(pieces)}" for sign in "-_"), *meant]
     return meant
+
+
+def warn_country(reading: Reading, scalar: Scalar, fact: Fact, test: OneOf) -> None:
+    """Warn of a country by its name: the API tells two letters, so nothing would equal it."""
+    if not fact.name.endswith(".country"):
+        return
+    for value in (str(value) for value in test.values):
+        code = territory_named(value)
+        if len(value) != 2 or code is not None:
+            message, cure = f'"{value}" is not how a country is told', "countries have two letters"
+            under = None if code is None else f"did you mean  {code}  ?"
+            reading.warn("P315", scalar.span, message, under=under, cure=cure)
+
+
+def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:
+    """Warn of values with a blank in a list that is asked of an id, which has none: nothing would equal them."""
+    named = reading.lists.get(name)
+    if named is None or not fact.name.endswith("_id"):
+        return
+    path = path_beside(reading, named.file) if named.file else None
+    for entry in [entry for entry in named.entries if " " in entry.id][:_MOST_NAMED]:
+        place = first_line(entry.span)
+        if any(each.span == place for each in reading.findings):
+            continue  # it was told already, for another test or another reason
+        message = f'no account has an id with a blank in it, as "{entry.id}" of this list'
+        under = asked("  or  ".join(entry.id.replace(" ", sign) for sign in ("-", "_", "")))
+        cure, quiet = "write the id as the account has it", Severity.WARNING
+        reading.add("P315", place, message, severity=quiet, under=under, cure=cure, path=path)
+
+
+_MOST_NAMED = 5
+
+
+def warn_ends(reading: Reading, sequence: Sequence, fact: Fact) -> None:
+    """Warn of `[0.80, 0.95]` of a likeness, which are two values and no range."""
+    texts = [item.value for item in sequence.items if isinstance(item, Scalar)]
+    if fact.type is FactType.SCORE and len(texts) == 2 and not {*texts} & {"0", "1"}:
+        message = "two values are meant here, and none between them"
+        under, cure = asked(f"between {' and '.join(texts)}"), "keep it if just these are meant"
+        reading.warn("P112", sequence.span, message, under=under, cure=cure)

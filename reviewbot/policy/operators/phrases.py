@@ -21,12 +21,12 @@ OPPOSITES = {
     "at most": "more than",
 }
 BEHIND = {
-    "at least": "at least,at minimum,or more,and more,or above,or higher,and above,and up,or greater,or over,oder mehr,und mehr,oder höher,aufwärts,plus,+,minimum,mindestens",
+    "at least": "at least,at minimum,or more,and more,or above,or higher,and above,and up,or later,and later,oder später,oder öfter,or more often,or greater,or over,oder mehr,und mehr,oder höher,aufwärts,plus,+,minimum,mindestens",
     "at most": "at most,at maximum,or less,or fewer,or below,or lower,and below,and less,or under,oder weniger,und weniger,oder niedriger,maximum,höchstens",
 }
 """Comparisons that stand behind their value."""
 
-NOT = "isnt,arent,isn´t,is nt,ain't,wasn't,is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,everything but,außer,ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,besides"
+NOT = "isnt,arent,isn´t,is nt,ain't,wasn't,is not equal to,not equal to,does not equal,doesn't equal,is not,isn't,are not,ist nicht,ist kein,nto,nott,not,!=,<>,≠,=!,!,nicht,kein,keine,except for,except,other than,anything but,anything else than,anything else but,everything else than,alles andere als,etwas anderes als,everything but,außer,ungleich,different from,neither,weder,never,none of,all but,alles außer,all except,everything except,anything except,any except,any but,all other than,alle außer,alle bis auf,alles bis auf,apart from,besides"
 IS = "is equal to,equal to,equals to,the same as,same as,identical to,genau gleich,equals,equal,is exactly,is one of,is any of,one of,any of,either,are,is,must be,should be,==,=,:=,:,ist gleich,gleich,ist,entweder,eines von"
 TEXTS = {
     "contains": "contains,contain,containing,mention,mentioned,mentioning,contained,included,featuring,talks about,talking about,must contain,must include,should contain,should include,has to contain,text contains,the text contains,comment contains,it contains,if it contains,text with,any text with,something with,anything with,comment with,substring,erwähnt,umfasst,hat das wort,hat den text,text enthält,kommentar enthält,enthält das wort,muss enthalten,mit dem wort,includes,include,including,does contain,does include,does mention,do contain,do include,contains the word,contains word,contains text,enthält,beinhaltet,enthalten,contient,contiene,mentions,has the word,has the text,has word,has,having,holds,with,mit,like",
@@ -35,8 +35,10 @@ TEXTS = {
     "matches pattern": "matches pattern,matches the pattern,match pattern,matches,match,matching,passt auf,entspricht,regex,pattern",
     "in list": "in list,in the list,in the list of,on list,on the list,on the list of,in lists,in liste,in der liste,auf der liste,auf liste,steht auf der liste,within list,inside list,from list,from the list,listed in,listed on,member of,a member of,the member of,part of,one of list,one of the list,any of list,list,liste,lists,belongs to,appears in,appears on,among,is among,gehört zu,in file,in the file,on the,in the,in der,in den,auf der,on,in,auf,from",
 }
+NEVER = "never,never before,nie,noch nie,niemals,not yet,noch nicht,not once,never ever,no times,kein mal,noch kein mal,kein einziges mal"
+"""What people write for a count that is 0."""
 ABOUT = "about,almost,nearly,fast,beinahe,knapp,around,circa,ca.,ca,roughly,approximately,approx.,approx,some,near,close to,~,≈,etwa,ungefähr,rund"
-SOME = "a lot,lots,few,positive,non-zero,nonzero,not none,more than none,yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,many,exists,existing"
+SOME = "a lot,lots,few,positive,non-zero,nonzero,not none,more than none,yes,true,ever,some,any,several,ja,jemals,already,schon,before,one or more,a few,a couple,a couple of,ein paar,einige,mehrere,many,exists,existing"
 """What people write for a count that is not 0."""
 IN_HOURS = "in hours,during hours,during,within,inside,while,in the hours,in,on,innerhalb von,innerhalb,während,zu"
 """For the hours of the policy, asked of a moment."""
@@ -86,7 +88,8 @@ def begins_denied(text: str) -> tuple[str, str, str] | None:
     verb = begins(text, TEXTS)
     behind = begins(verb[2], "not,no,nicht,kein,keine,keinen,none of") if verb else None
     if verb and behind and behind[2] and verb[1] not in TEXTS:
-        return verb[0], text[: len(text) - len(behind[2])].strip(), behind[2]
+        rest = str(shape(r"^(?:with|mit|by|on|in|auf) ").sub("", behind[2]))
+        return verb[0], text[: len(text) - len(rest)].strip(), rest
     return begins(text, NOT_TEXTS)
 
 
