@@ -35,7 +35,7 @@ def _numbered(rows: str, first: int = 0) -> dict[str, int]:
 
 
 _NUMBERS = _numbered(
-    "zero null never nie,one a an ein eine einer einem einen first 1st once einmal,two zwei second 2nd zweite twice"
+    "zero never nie,one a an ein eine einer einem einen first 1st once einmal,two zwei second 2nd zweite twice"
     " zweimal,three drei third 3rd dritte dreimal,four vier,five fünf,six sechs,seven sieben,eight acht,nine neun,"
     "ten zehn,eleven elf,twelve zwölf,thirteen dreizehn,fourteen vierzehn,fifteen fünfzehn,sixteen sechzehn,"
     "seventeen siebzehn,eighteen achtzehn,nineteen neunzehn"
@@ -326,8 +326,8 @@ def _spelled(seconds: int) -> str:
 def as_dates(text: str) -> tuple[str, ...]:
     """The days that `31.12.2026`, `12/31/2026`, `Dec 31, 2026` can mean, as `2026-12-31`; both ends of a month."""
     text = bare(text).casefold()
-    weekday = r"(?:on |am |the |den |dem |\p{L}+day,? |\p{L}+tag,? )*(.*)"
-    text = shape(weekday).fullmatch(text).group(1)
+    weekday = r"^(?:(?:on|am|the|den|dem|\p{L}+day,?|\p{L}+tag,?|(?:mo|di|mi|do|fr|sa|so)[.,]*) )+"
+    text = str(shape(weekday).sub("", text))
     return _of_numbers(text) or _of_names(text)
 
 
@@ -363,9 +363,14 @@ def _of_names(text: str) -> tuple[str, ...]:
     nth, named = r"(\d{1,2})(?:st|nd|rd|th|\.)?", r"(\p{L}+)\.?"
     if found := shape(rf"{named} {nth},? (\d{{4}})").fullmatch(text):
         return _days((int(found.group(3)), _MONTHS.get(found.group(1), 0), int(found.group(2))))
-    found = shape(rf"{nth}[ -]?(?:of )?{named},?[ -]?(\d{{4}})").fullmatch(text)
-    numbers = found and (int(found.group(3)), _MONTHS.get(found.group(2), 0), int(found.group(1)))
-    return _days(numbers) if numbers else ()
+    if found := shape(r"(\p{L}{3,})-(\d\d)").fullmatch(text):  # as a spreadsheet shows a month
+        return _month(2000 + int(found.group(2)), _MONTHS.get(found.group(1), 0))
+    found = shape(rf"{nth}[ -]?(?:of )?{named},?[ -]?(\d{{4}}|\d{{2}})").fullmatch(text)
+    if found is None:
+        return ()
+    day, month, year = found.groups()
+    century = 2000 if len(year) == 2 else 0
+    return _days((century + int(year), _MONTHS.get(month, 0), int(day)))
 
 
 def _month(year: int, month: int) -> tuple[str, ...]:

@@ -163,12 +163,14 @@ def read_date(text: str, at: int) -> date:
     """Read `2026-12-01`."""
     day = _date(text)
     if day is None:
-        days = tuple(dict.fromkeys(when[:10] for when in _whens(text)))
+        stamp = shape(r"(\d{4}-\d\d-\d\d)T[\d:.]+Z?").fullmatch(text)
+        whens = (stamp.group(1),) if stamp else _whens(text)
+        days = tuple(dict.fromkeys(when[:10] for when in whens))
         raise _no_date(text, at, days, "a date is written as year-month-day")
     return day
 
 
-_NO_END = "forever,never,always,none,unlimited,no end,open end,unbegrenzt,unbefristet,dauerhaft,permanent,bis auf weiteres,until further notice,ewig,offen,kein,keins,für immer,nie,-,n/a,∞"
+_NO_END = "forever,never,always,none,unlimited,no end,open end,unbegrenzt,unbefristet,dauerhaft,permanent,bis auf weiteres,until further notice,ewig,offen,open,kein,keins,für immer,nie,-,n/a,∞"
 
 
 def _no_date(
@@ -182,15 +184,37 @@ def _no_date(
         cure = "for a time of day declare hours, and ask  now: in hours NAME"
     if text.casefold() in _NO_END.split(","):
         cure = "without an end nothing stands there: delete it"
-    if found := shape(r"(\d{4})-(\d\d)-(\d\d)").fullmatch(text):
-        year, month, day = map(int, found.groups())
-        last = monthrange(year, month)[1] if 1 <= month <= 12 and year else 0
-        message = f"there is no month {month}" if not last else f"that month has {last} days"
-        meant = meant if not last else (f"{text[:8]}{min(max(day, 1), last):02}",)
+    if not meant and (inside := _date_inside(text)):
+        return _misread("P101", message, text, at, cure=f"did you mean  {inside}  ?")
+    if (impossible := _impossible(text, meant)) is not None:
+        message, meant = impossible
     elif len(meant) == 1:
         return _misread("P101", message, text, at, write=meant[0])
     cure = f"did you mean  {'  or  '.join(meant)}  ?" if meant else cure
     return _misread("P101", message, text, at, cure=cure)
+
+
+def _date_inside(text: str) -> str | None:
+    """The one day that is named among other words: `2026-12-31 (renewed)`."""
+    found = shape(r"\d{4}-\d\d-\d\d|\d{1,2}\.\d{1,2}\.\d{4}").findall(text)
+    days = as_dates(found[0]) if len(found) == 1 and found != [text] else ()
+    return days[0] if days else None
+
+
+def _impossible(text: str, meant: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+    """What is wrong with a day that no month has, and which were meant."""
+    turned = shape(r"(\d{1,2})\.(\d{1,2})\.(\d{4})").fullmatch(text) if not meant else None
+    found = turned or shape(r"(\d{4})-(\d\d)-(\d\d)").fullmatch(text)
+    if found is None:
+        return None
+    year, month, day = map(int, found.groups()[::-1] if turned else found.groups())
+    last = monthrange(year, month)[1] if 1 <= month <= 12 and year else 0
+    if last:
+        day = min(max(day, 1), last)
+        return f"that month has {last} days", (f"{year:04}-{month:02}-{day:02}",)
+    if turned and day <= 12:  # with the month in front, as some countries write
+        meant = as_dates(f"{year:04}-{day:02}-{month:02}")
+    return f"there is no month {month}", meant
 
 
 def read_yes_no(text: str, at: int) -> bool:

@@ -10,29 +10,26 @@ taken away, and the columns of an edited line are told as they stand in the auth
 
 from __future__ import annotations
 
-from reviewbot.domain.task import PLATFORMS
-from reviewbot.policy.language.grammar import DECLARED, POLICY
+from reviewbot.policy.language.grammar import CONDITION, DECLARED, POLICY
 from reviewbot.policy.language.lines import (
     FACTS,
-    FREE_TEXTS,
     KEYS,
     LISTS,
     OPENS,
-    ROUND,
     WORDS,
     Layout,
     Level,
     behind_dashes,
+    first_column,
     indent_of,
-    is_closed,
+    is_moment,
     is_tidy,
     parts_of,
 )
 from reviewbot.policy.language.repair import line_before
-from reviewbot.policy.language.slips import LineWalk
 from reviewbot.policy.language.synonyms import KEYS as OTHER
 from reviewbot.policy.language.synonyms import meaning
-from reviewbot.policy.text_forms import is_name, shape
+from reviewbot.policy.language.text_lines import TextWalk
 
 MOST_LINES = 3000
 _SECTIONS = ("deadline", "guardrails", "given", "when", "applies to", "over time")
@@ -53,7 +50,7 @@ def lay_out(text: str, path: str) -> Layout | None:
     return Layout(meant, walk.with_fixes(), tuple(walk.edits))
 
 
-class _Walk(LineWalk):
+class _Walk(TextWalk):
     """The columns that are open above each line, and where those stand that fit none."""
 
     def run(self) -> None:
@@ -117,10 +114,10 @@ class _Walk(LineWalk):
     def _first_test(self, line: str, column: int) -> bool:
         """Pass over the first test below `when:`."""
         key = line[column : line.find(": ", column)]
-        is_below = self._above in ("when", "given") and column > self.key_column
+        is_below = self.above in ("when", "given") and column == self.key_column + 2
         if not is_below or key not in FACTS or not self._is_key(line, key, column):
             return False
-        self.levels.append(Level(column, self._above, is_list=False))
+        self.levels.append(Level(column, self.above, is_list=False))
         self.levels[-1].add(key)
         self.key_column, self.open = column, line.endswith(":")
         return True
@@ -160,26 +157,63 @@ class _Walk(LineWalk):
             column = indent_of(line)
             begins = behind_dashes(line, column)
         is_item = begins > column or line[column:] == "-"
+        if self._stands_twice(line, column):
+            return
         key, value = parts_of(line, begins)
         if key is None and not self.open and not is_item and column > self.key_column:
-            self._skip(line, self.key_column)
+            self.pass_over(line, self.key_column)
             return
         if key is None and self._dash_for_name(column, line):
             self._again()
             return
-        moved = self._fit(column, is_item, key)
+        moved = self._first_alone(column, is_item, key) or self._fit(column, is_item, key)
         if moved:
             self._again()
             return
         self._enter(column, begins, is_item, key)
-        self._value(key, value, begins)
+        self.pass_value(key, "" if self._is_in_the_way(key, value) else value, begins)
+
+    def _stands_twice(self, line: str, column: int) -> bool:
+        """The same key twice in a row, with what belongs to it below the second."""
+        above = self.lines[line_before(self.lines, self.now)] if self.now else ""
+        if line != above or not line.endswith(":"):
+            return False
+        message, cure = "this line stands twice", "delete one of the two"
+        self.say("P019", column, len(line), message, cure=cure)
+        self.put(0, len(line), "")
+        return True
+
+    def _is_in_the_way(self, key: str | None, value: str) -> bool:
+        """A word behind a key that has its lines below it; say whether it was put away."""
+        named = self.levels[-1].parent in DECLARED.values() and self.levels[-1].parent != "reasons"
+        if key is None or value[:1] in ("", "|", ">") or not (key in OPENS or named):
+            return False
+        if not self.next_is_deeper() or not self._begins_lines():
+            return False
+        at, end = self.lines[self.now].rindex(value), len(self.lines[self.now])
+        if ": " in value or value.startswith("- "):
+            if key not in OPENS:
+                message = f"what belongs to  {key}:  begins on the line below it"
+                under = f"write  {value}  on a line of its own, below  {key}:"
+                self.say("P017", at, end, message, under=under)
+                self.stopped = True
+            return False
+        message = f"lines stand below  {key}:  and so nothing stands behind its colon"
+        self.say("P017", at, end, message, under=f"write  {key}:", cure="or delete those lines")
+        self.put(at - 1, end, "", fixed=False)
+        return True
+
+    def _begins_lines(self) -> bool:
+        """Whether the next line is a name with a colon or an entry behind a dash."""
+        below = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
+        return below.lstrip().startswith("- ") or parts_of(below, indent_of(below))[0] is not None
 
     def _mended(self) -> bool:
         """Mend the words of this line; whether it is a comment, of which no more is to be said."""
         self.mend_spaces()
         if self.mend_remark() or self.mend_joint():
             return True
-        self._missing_pipe()
+        self.mend_pipe()
         self.mend_inline()
         self.mend_dash()
         self.mend_colon()
@@ -193,7 +227,7 @@ class _Walk(LineWalk):
         begins = behind_dashes(line, begins)
         key, value = parts_of(line, begins)
         self._enter(column, begins, is_item, key)
-        self._value(key, value, begins)
+        self.pass_value(key, value, begins)
 
     # Columns ---------------------------------------------------------------------------------
 
@@ -209,12 +243,51 @@ class _Walk(LineWalk):
         if wanted is None or wanted.column == column:
             return False
         is_new = self.shift != column - wanted.column
+        # In the column of dashes it may as well be an entry of its own, or lack the name above it.
+        doubt = not is_item and self._among_dashes(column, key)
         if is_new:
-            self._say_column(column, wanted)
-        known = is_item or (key is not None and wanted.takes(key))
+            self._say_column(column, wanted, among_dashes=doubt)
+        known = is_item or (key is not None and wanted.takes(key) and not doubt)
         self.put(0, column, " " * wanted.column, fixed=known)
         self.shift = column - wanted.column
         return True
+
+    def _first_alone(self, column: int, is_item: bool, key: str | None) -> bool:
+        """Move the first line of a level to where all others of it stand, or below its key; say whether it was."""
+        has_keys = bool(self.levels[-1].keys)
+        wanted = self.key_column + 2 if has_keys else 0
+        if self.now in self.tabbed or column == wanted or not self.open:
+            return False
+        is_text = self._begins_text(column, key)
+        may_be = is_text or self._begins_level(column, is_item) or not has_keys
+        until = self.key_column if has_keys else -1
+        is_first = may_be and first_column(self.lines, self.now, wanted, until) is not None
+        if not is_first and (is_item or not self._belongs_below(column, key)):
+            return False
+        if self.shift != column - wanted:
+            self._say_column(column, Level(wanted, "", is_list=is_item), among_dashes=False)
+        self.put(0, column, " " * wanted)
+        self.shift = column - wanted
+        return True
+
+    def _begins_text(self, column: int, key: str | None) -> bool:
+        """Whether a variant of a text, or another name, stands in the column of the name above it."""
+        is_own = column == self.key_column and not self.levels[-1].takes(key or "")
+        return is_own and self.lines[self.now].rstrip().endswith(("|", ">"))
+
+    def _belongs_below(self, column: int, key: str | None) -> bool:
+        """Whether a line in the column of an empty key can only belong below that."""
+        level = self.levels[-1]
+        if column != self.key_column or not level.keys or key is None or level.takes(key):
+            return False
+        if self.above in DECLARED.values():
+            return key not in WORDS
+        return self.above in OPENS - LISTS and (key in WORDS or is_moment(key))
+
+    def _among_dashes(self, column: int, key: str | None) -> bool:
+        """Whether a test stands in the column of alternatives."""
+        is_test = key in FACTS - KEYS or key in CONDITION.keys
+        return is_test and any(lvl.is_list and lvl.column == column for lvl in self.levels)
 
     def _dash_is_wrong(self, column: int, is_item: bool, key: str) -> bool:
         return self._dash_too_many(column, key) if is_item else self._missing_dash(column, key)
@@ -237,9 +310,7 @@ class _Walk(LineWalk):
         """A dash in front of a key that belongs to the entry above, or of a name among names."""
         own = next((level for level in self.levels if level.column == column), None)
         if own is not None and own.keys and own.parent in _OF_NAMES and not own.is_list:
-            message = f"a dash too many: names under  {own.parent}:  have none"
-            self.swap(column, column + 2, "", message, (column, column + 1))
-            return True
+            return self._dash_among_names(own, key)
         if column == 0 and key in POLICY.keys and key not in self.levels[0].keys:
             message = "a dash too many: the parts of a policy have none"
             self.swap(0, indent_of(self.lines[self.now], 1), "", message, (0, 1))
@@ -256,6 +327,17 @@ class _Walk(LineWalk):
                 return True
         return False
 
+    def _dash_among_names(self, own: Level, key: str) -> bool:
+        """A dash where names have none; of tests it may be that they are alternatives."""
+        is_test = key in FACTS or key in CONDITION.keys
+        if is_test and own.parent == "conditions":
+            return False  # one of the alternatives above, too far left
+        message, column = f"a dash too many: names under  {own.parent}:  have none", own.column
+        self.swap(column, column + 2, "", message, (column, column + 1))
+        if is_test and own.parent == "when":
+            self._guessed.add(self.now)
+        return True
+
     def _dash_for_name(self, column: int, line: str) -> bool:
         """`- |` among texts that have names."""
         own = next((level for level in self.levels if level.column == column), None)
@@ -269,54 +351,20 @@ class _Walk(LineWalk):
         self.put(column, column + 2, "unnamed: ", fixed=False)
         return True
 
-    def _missing_pipe(self) -> None:
-        """A text of several lines, one of which holds a colon, without its | behind the name."""
-        column, name = indent_of(self.lines[self.now]), self._above
-        is_text = name in FREE_TEXTS or (self.levels[-1].parent == "reasons" and name not in KEYS)
-        if not self.open or column <= self.key_column or not is_text or not self._is_prose(column):
-            return
-        here, self.now = self.now, line_before(self.lines, self.now)
-        above = self.lines[self.now].rstrip()
-        message = "the text below has a colon in it, so it needs  |  behind its name"
-        self.say("P017", self.key_column, len(above), message, under=f"write  {above.strip()} |")
-        self.put(len(above), len(self.lines[self.now]), " |")
-        self.open = False
-        self._block(self.key_column)
-        self.now = max(here, self.now)
-
-    def _is_prose(self, column: int) -> bool:
-        """Whether the lines from here on are a text in which a colon stands, not names with values."""
-        line = self.lines[self.now]
-        lines = [line]
-        for more in self.lines[self.now + 1 :]:
-            if more.strip() and indent_of(more) <= self.key_column:
-                break
-            lines.append(more)
-        key, _ = parts_of(line, column)
-        if _are_rounds(lines, column) or line.strip().startswith(
-            (*PLATFORMS, "otherwise", "- ", "round ", "when", "locale")
-        ):
-            return False
-        if key is not None and (len(lines) < 2 or (key.isalpha() and key.islower())):
-            return False
-        return any(": " in text or text.rstrip().endswith(":") for text in lines)
-
-    def _say_column(self, column: int, wanted: Level) -> None:
+    def _say_column(self, column: int, wanted: Level, *, among_dashes: bool) -> None:
         less = wanted.column - column
         many = f"{abs(less)} space{'s' * (abs(less) != 1)} too {'few' if less > 0 else 'many'}"
         like = f", under  {wanted.keys[0]}" if wanted.keys else ""
+        like += f",  below  {wanted.parent}:" if like and wanted.parent in _SECTIONS else ""
         cure = f"begin it in column {wanted.column + 1}{like}"
+        if among_dashes:
+            cure += f",  or, for an entry of its own, write  - {self.lines[self.now].strip()}"
         end = len(self.lines[self.now].rstrip())
         self.say("P016", column, end, f"this line begins {many}", cure=cure)
 
     def _begins_level(self, column: int, is_item: bool) -> bool:
         """Whether a line in this column may begin a level below the key above it."""
         return self.open and (column > self.key_column or (is_item and column == self.key_column))
-
-    @property
-    def _above(self) -> str:
-        """The key of the innermost level that was named last."""
-        return self.levels[-1].keys[-1] if self.levels[-1].keys else ""
 
     def _tabbed(self, column: int, is_item: bool, key: str | None) -> bool:
         """Put a line that began with tabs where it belongs."""
@@ -378,7 +426,13 @@ class _Walk(LineWalk):
         return True
 
     def _missing_first_dash(self, column: int, key: str) -> bool:
-        is_named = self._above in ("rules", "tests", "never") and key == "name"
+        are_named = self.above in ("rules", "tests", "never")
+        if are_named and key in ("when", "when any", "always", "given"):
+            message = f"{key}:  begins no entry: its name stands above it"
+            self.say("P017", column, column + len(key), message, under="write above it  - name: …")
+            self.stopped = True
+            return False
+        is_named = are_named and key == "name"
         is_listed = self.levels[-1].parent == "lists" and key == "id"
         if not (is_named or is_listed) or column < self.key_column + 2:
             return False
@@ -397,7 +451,7 @@ class _Walk(LineWalk):
 
     def _enter(self, column: int, begins: int, is_item: bool, key: str | None) -> None:
         """Close the levels that this line ends, and open those that it begins."""
-        parent = self._above if self._begins_level(column, is_item) else ""
+        parent = self.above if self._begins_level(column, is_item) else ""
         while len(self.levels) > 1 and self.levels[-1].ends_at(column, is_item):
             self.levels.pop()
         innermost = self.levels[-1]
@@ -411,85 +465,8 @@ class _Walk(LineWalk):
         if key is not None:
             self.levels[-1].add(key)
 
-    def _value(self, key: str | None, value: str, begins: int) -> None:
-        """Pass over the lines that belong to the value of this one."""
-        self.key_column = begins
-        self.open = key is not None and not value
-        if value[:1] in ("|", ">") and shape(r"[|>][-+0-9]*(?: +#.*)?").fullmatch(value):
-            self.open = False
-            self._block(begins)
-        elif value[:1] in ("[", "{") and not is_closed(value):
-            self._skip(value, begins)
-
-    def _block(self, begins: int) -> None:
-        """Pass over a text of several lines; one of its lines may stand too far left."""
-        number, first = self.now + 1, None
-        while number < len(self.lines):
-            line = self.lines[number]
-            if line.strip():
-                indent = indent_of(line)
-                if indent <= begins and not self._outdented(number, begins, first):
-                    break
-                if indent <= begins:
-                    here, self.now = self.now, number
-                    column = first if first is not None else begins + 2
-                    if not any(f.code == "P016" and f.span.line == number for f in self.findings):
-                        message = "this line belongs to the text above and begins too far left"
-                        cure = f"begin it in column {column + 1}, where the text above begins"
-                        self.say("P016", indent, len(line.rstrip()), message, cure=cure)
-                    self.put(0, indent, " " * column)
-                    self.now = here
-                elif first is None:
-                    first = indent
-            number += 1
-        self.now = number - 1
-
-    def _outdented(self, number: int, begins: int, first: int | None) -> bool:
-        """Whether a line behind a text can be nothing but one more line of it."""
-        line = self.lines[number]
-        text = line.strip()
-        indent = indent_of(line)
-        if (
-            text.startswith(("- ", "#"))
-            or (indent == 0 and first is not None)
-            or (indent < begins and first is not None and first - indent > 3)
-        ):
-            return False
-        key, value = parts_of(line, indent)
-        name = text.rstrip("|>: ") if key is None else key
-        is_short = is_name(name) and len(name.split(" ")) <= 3
-        if key is None:
-            return not (is_short and (name != text or self._is_deeper_behind(number)))
-        return not is_short and not value.startswith(("|", ">"))
-
-    def _is_deeper_behind(self, number: int) -> bool:
-        here, self.now = self.now, number
-        is_deeper = self.next_is_deeper()
-        self.now = here
-        return is_deeper
-
-    def _skip(self, value: str, begins: int) -> None:
-        """Pass over the lines of a list in brackets, or of a plain text that goes on."""
-        depth = value
-        while self.now + 1 < len(self.lines):
-            line = self.lines[self.now + 1]
-            if (
-                value[:1] not in ("[", "{")
-                or is_closed(depth)
-                or (line.strip() and indent_of(line) <= begins)
-            ):
-                break
-            depth += f"\n{line}"
-            self.now += 1
-
 
 def _goes_on(above: Level, level: Level, key: str) -> bool:
     """Whether a key behind a dash belongs to the rule or test that is being written."""
     begun = above.is_list and above.parent in ("rules", "tests") and level.keys[:1] == ["name"]
     return begun and key not in ("name", *level.keys) and level.takes(key)
-
-
-def _are_rounds(lines: list[str], column: int) -> bool:
-    """Whether lines are texts by round, each with its own name for it."""
-    keys = [parts_of(line, column)[0] for line in lines if indent_of(line) == column]
-    return len(keys) > 1 and all(key and shape(ROUND).fullmatch(key) for key in keys)

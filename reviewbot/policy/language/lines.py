@@ -25,7 +25,7 @@ LISTS = frozenset({"rules", "tests", "when any", "any of", "none of"})
 _OPENS = (
     "rules,tests,when,given,hours,lists,conditions,patterns,reasons,deadline,guardrails,remind,never,"
     "when any,any of,none of,any check,every check,no check,over time,applies to,unless,pause disputes when,"
-    "pause approvals when"
+    "pause approvals when,where,stage,fields,reminded,limits"
 )
 OPENS = frozenset(_OPENS.split(","))
 """Keys under which more lines stand."""
@@ -118,6 +118,46 @@ def indent_of(line: str, at: int = 0) -> int:
     while line.startswith(" ", at):
         at += 1
     return at
+
+
+def first_column(lines: list[str], number: int, wanted: int, until: int) -> int | None:
+    """Where the first line of a level belongs that stands in another column than `wanted`; None where it stands well.
+
+    It alone is wrong where those that belong beside it, or below its dash, stand where they are wanted. The
+    level ends with a line that begins in column `until` or further left.
+    """
+    column, text = indent_of(lines[number]), lines[number].strip()
+    is_item, opens = text.startswith("-"), text.endswith(":")
+    below = _of_level(lines, number, wanted, until)
+    first = below[0] if below else (column, is_item)
+    if is_item and first == (wanted + 2, False):
+        return wanted
+    if opens and not is_item and first == (wanted, False) and column < wanted:
+        return None
+    beside = [at for at, item in below[opens and first == (column, is_item) :] if item == is_item]
+    found = next((at for at in beside if at in (wanted, column)), None)
+    return wanted if found == wanted else None
+
+
+def _of_level(lines: list[str], number: int, wanted: int, until: int) -> list[tuple[int, bool]]:
+    """The columns of the lines that may belong below a key with this one, and whether each begins with a dash."""
+    text, column = lines[number].strip(), indent_of(lines[number])
+    found = []
+    for line in lines[number + 1 :]:
+        said, at = line.strip(), indent_of(line)
+        if not said or said.startswith("#"):
+            continue
+        is_item = said.startswith("-")
+        if at <= until and not (is_item and at == until and text.startswith("-")):
+            break
+        if not text.endswith(("|", ">")) or at < max(column, wanted + 1):
+            found.append((at, is_item))  # what stands deeper is a text
+    return found
+
+
+def is_moment(key: str) -> bool:
+    """Whether a key is a moment: `6h before deadline`."""
+    return shape(r"\d+[smhd]\w* (?:before|after) \w+").fullmatch(key) is not None
 
 
 def behind_dashes(line: str, at: int) -> int:

@@ -16,15 +16,19 @@ from reviewbot.policy.diagnostics import Severity, Span
 from reviewbot.policy.language.grammar import LIST_ENTRY
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.repair import spot
+from reviewbot.policy.language.sheet_slips import SPACES, is_end, other_table, spoilt
 from reviewbot.policy.language.synonyms import KEYS, meaning
 from reviewbot.policy.language.yaml import Scalar
 from reviewbot.policy.model import ListEntry
+from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import (
     asked,
+    asked_of,
     did_you_mean,
     first_unseen,
     fold,
     listed,
+    nearest,
     only_cure,
     said_unseen,
     shape,
@@ -36,14 +40,20 @@ _CALLED = {",": "comma", ";": "semicolon", "\t": "tab"}
 _ID, _NOTE, _UNTIL = LIST_ENTRY.keys
 _FOR = {_NOTE: "what readers should know", _UNTIL: "the last day of an entry"}
 _MOST_SHOWN = 12
-_QUOTES = "“”„‟«»‘’‚'`"
 
 
 class WantedRows(NamedTuple):
     """What a policy takes of a list file: the column of the values, and which rows."""
 
     column: Scalar | None
-    where: tuple[tuple[Scalar, tuple[str, ...]], ...]
+    where: tuple[tuple[Scalar, tuple[Scalar, ...]], ...]
+
+    def texts(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The columns and the values of which a row must hold one."""
+        return tuple(
+            (key.value, tuple(value.value.strip() for value in values))
+            for key, values in self.where
+        )
 
 
 def path_beside(reading: Reading, file: str) -> str:
@@ -95,15 +105,55 @@ class ListSheet:
         if self._is_no_header(first, head, lines):
             return ()
         header = tuple(cell.text.casefold() for cell in head.cells)
-        if not self._is_header(head, header):
+        if not self._is_header(head, header, lines):
             return ()
         if lines and self._other_signs(first, lines, len(header)):
             return ()
         read = [self._entry(row, header) for row in lines if row.is_sound]
         entries = tuple(entry for entry in read if entry is not None)
-        if not entries and (not lines or (self._wanted.where and len(read) == len(lines))):
+        is_told = self._warn_of_values(lines, header)
+        is_narrowed = bool(self._wanted.where) and len(read) == len(lines) and not is_told
+        if not entries and (not lines or is_narrowed):
             self._warn_empty(head, bool(lines))
+        self._warn_of_marks(entries)
         return entries
+
+    def _warn_of_values(self, rows: list[Row], header: tuple[str, ...]) -> bool:
+        """Warn of a value of `where:` that no row holds; whether there is one."""
+        sound = [row for row in rows if row.is_sound and len(row.cells) == len(header)]
+        missing = []
+        for key, values in self._wanted.where if sound else ():
+            at = header.index(key.value.strip().casefold())
+            cells = [*dict.fromkeys(row.cells[at].text for row in sound if row.cells[at].text)]
+            held = {fold(cell) for cell in cells}
+            for value in values:
+                if fold(value.value.strip()) in held:
+                    continue
+                missing.append(value)
+                said = did_you_mean(value.value, cells)
+                if several := asked_of(value.value, cells):
+                    said = several.replace("  or  ", ", ").replace("mean  ", "mean  [")
+                    said = said.replace("  ?", "]  ?")
+                has = (
+                    f"that column holds {listed(cells, 'and')}"
+                    if len(cells) <= _MOST_SHOWN
+                    else None
+                )
+                message = f'no row has "{value.value}" in the column {key.value}'
+                cure = has or "write a value as it stands in that column"
+                self.reading.warn("P332", value.span, message, under=said, cure=cure)
+        return bool(missing)
+
+    def _warn_of_marks(self, entries: tuple[ListEntry, ...]) -> None:
+        """Warn of values behind a #, where others have none: probably they were to be left out."""
+        marked = [
+            entry for entry in entries if entry.id.startswith("#") and entry.id[1:2].isalnum()
+        ]
+        for entry in marked if len(marked) < len(entries) else ():
+            message = "a list file has no remarks, and the # is part of this value"
+            cure = f"write  {entry.id[1:]},  or, where it is to be left out, delete the line"
+            if not spoilt(entry.id):
+                self._add("P337", entry.span, message, cure, severity=Severity.WARNING)
 
     def _is_no_header(self, first: str, head: Row, lines: list[Row]) -> bool:
         """Report a line in front of the header, for Excel or as a title; whether it is one."""
@@ -150,26 +200,36 @@ class ListSheet:
         length = len(self._lines[row.line])
         self._add("P129", spot(row.line, 0, length), message, cure, under=under)
 
-    def _is_header(self, head: Row, header: tuple[str, ...]) -> bool:
+    def _is_header(self, head: Row, header: tuple[str, ...], rows: list[Row]) -> bool:
         """Whether every column that is asked for is there once."""
         wanted: list[tuple[str, Scalar | None]] = [(self._column, self._wanted.column)]
         wanted += [(key.value.strip().casefold(), key) for key, _ in self._wanted.where]
+        names = {_NOTE, _UNTIL, *(name for name, _ in wanted)}
+        hidden = [self._hides(c) for c in head.cells if plain(c.text).strip().casefold() in names]
+        if any(hidden):
+            return False
         lacking = [word for word in wanted if word[0] not in header]
         for name, scalar in lacking:
             self._refuse_column(head, name, scalar)
-        used = {_NOTE, _UNTIL, *(name for name, _ in wanted)}
-        doubled = [at for at, name in enumerate(header) if name in used & {*header[:at]}]
+        doubled = [at for at, name in enumerate(header) if name in names & {*header[:at]}]
         for at in doubled:
             message, cure = f'two columns are called "{header[at]}"', "name one of them otherwise"
             self._add("P129", head.cells[at].span, message, cure)
-        for name, cell in zip(header, head.cells, strict=True):
-            meant = None if name in used else only_cure(name, (_NOTE, _UNTIL))
-            meant = meant or (None if name in used else meaning(name, KEYS, (_UNTIL,)))
-            if meant is not None and meant not in header:
-                message, under = f'the column "{cell.text}" is not read', asked(meant)
-                cure = f"{_FOR[meant]} stands in a column called  {meant}"
-                self._add("P336", cell.span, message, cure, under=under, severity=Severity.WARNING)
+        for at, name in enumerate(header):
+            if name not in names:
+                below = [row.cells[at].text for row in rows if len(row.cells) == len(header)]
+                self._warn_of_other(head.cells[at], below, header)
         return not lacking and not doubled
+
+    def _warn_of_other(self, cell: SheetCell, below: list[str], header: tuple[str, ...]) -> None:
+        """Warn of a column that is not read and seems to be one that would be."""
+        name = cell.text.casefold()
+        is_until = meaning(name, KEYS, (_UNTIL,)) or is_end(name, below)
+        meant = only_cure(name, (_NOTE, _UNTIL)) or (_UNTIL if is_until else None)
+        if meant is not None and meant not in header:
+            message, under = f'the column "{cell.text}" is not read', asked(meant)
+            cure = f"{_FOR[meant]} stands in a column called  {meant}"
+            self._add("P336", cell.span, message, cure, under=under, severity=Severity.WARNING)
 
     def _refuse_column(self, head: Row, name: str, scalar: Scalar | None) -> None:
         """Report a column that is not there: where it is asked for, else in the header."""
@@ -181,20 +241,33 @@ class ListSheet:
             own = asked(names[number - 1]) if 0 < number <= len(names) else None
             self.reading.add("P129", scalar, message, under=own, among=names, cure=has)
             return
-        message = f'the list file has no column "{name}"'
-        likely = [name for name in names if meaning(name, KEYS, (_ID,))]
-        cure = "write  column:  and the name of the one that holds the values"
-        if len(likely) == 1:
-            cure = (
-                f"write  {_ID}  in its place, or below  file:  in the policy  column: {likely[0]}"
-            )
-        near = did_you_mean(name, names)
-        if not likely and not near and any(char.isdigit() for cell in names for char in cell):
-            message = "the first line names the columns, and none stands here"
-            cure = f"write above it a first line:  {','.join((_ID, _NOTE, _UNTIL)[: len(names)])}"
-            self._add("P129", head.cells[0].span, message, cure)
+        place = head.cells[0].span
+        if meant := other_table(self._lines[head.line]):
+            message = "columns stand apart by a comma, a semicolon or a tab, and so do their values"
+            self._add("P129", place, message, f"write this line as  {meant}")
             return
-        self._add("P129", head.cells[0].span, message, cure, under=near or has)
+        said, cure = self._without_ids(names)
+        message = said or f'the list file has no column "{name}"'
+        self._add("P129", place, message, cure, under=None if said else has)
+
+    def _without_ids(self, names: list[str]) -> tuple[str | None, str]:
+        """What to say of a header without the column of the values, and what to do."""
+        likely = [name for name in names if meaning(name, KEYS, (_ID,))]
+        near = [name for name in names if nearest(name.strip(" '\"#:."), (_ID,))]
+        others = [name for name in names if name.casefold() not in (_NOTE, _UNTIL)]
+        first = ",".join((_ID, _NOTE, _UNTIL)[: len(names)])
+        values = f"where values stand here already, write above them a first line  {first}"
+        cure = f"write  column:  and the name of the one that holds the values;  {values}"
+        if len(near) == 1:
+            cure = f"write  {_ID}  in place of  {near[0]}"
+        elif len(likely) == 1 or len(others) == 1:
+            only = (likely or others)[0]
+            cure = f"write  {_ID}  in place of  {only},  or below  file:  in the policy  column: {only}"
+            cure += "" if likely else f";  {values}"
+        if not likely and not near and shape(r"\d").search("".join(names)):
+            message = "the first line names the columns, and none stands here"
+            return message, f"write above it a first line:  {first}"
+        return None, cure
 
     def _entry(self, row: Row, header: tuple[str, ...]) -> ListEntry | None:
         if (sign := self._other_sign(row, len(header))) is not None:
@@ -222,8 +295,8 @@ class ListSheet:
             cure = "write it, or delete the line"
             self._add("P129", spot(row.line, 0), f"this line has no {self._column}", cure)
             return None
-        if (spoilt := _spoilt(value.text)) is not None:
-            self._add("P337", value.span, *spoilt, severity=Severity.WARNING)
+        if (slip := spoilt(value.text)) is not None:
+            self._add("P337", value.span, *slip, severity=Severity.WARNING)
         return ListEntry(
             id=value.text,
             note=None if note is None else note.text or None,
@@ -238,7 +311,10 @@ class ListSheet:
         hidden = [self._hides(cells[name]) for name in used if name in cells]
         if any(hidden):
             return False
-        return all(fold(cells[name].text) in map(fold, values) for name, values in keys)
+        return all(
+            fold(cells[name].text) in [fold(value.value.strip()) for value in values]
+            for name, values in keys
+        )
 
     def _refuse_width(self, row: Row, header: tuple[str, ...]) -> None:
         values, columns = len(row.cells), len(header)
@@ -255,16 +331,31 @@ class ListSheet:
             cure = f"write  {self._separators[0].join(words)}"
         if self._lines[row.line].startswith('"') and only.count(self._separators[0]) == columns - 1:
             message, cure = "quotes around a whole line make it one value", f"write  {only}"
-        shortened = next(filter(None, (_spoilt(f"1,{cell.text}") for cell in row.cells)), None)
-        if values > columns and shortened is not None:
-            message, cure = shortened
-        elif values > columns:
-            cure = f"put quotes around a value that holds a {sign}"
-            if (at := header.index(_NOTE) if _NOTE in header else -1) >= 0:
-                texts, end = [cell.text for cell in row.cells], at + values - columns + 1
-                texts[at:end] = [f'"{(self._separators + " ").join(texts[at:end])}"']
-                cure += f":  {self._separators.join(texts)}"
+        if values > columns:
+            said, cure = self._too_many(row, header, sign)
+            message = said or message
         self._add("P129", row.cells[min(columns, values - 1)].span, message, cure)
+
+    def _too_many(self, row: Row, header: tuple[str, ...], sign: str) -> tuple[str | None, str]:
+        """What to say of a line with more values than there are columns, and what to do."""
+        texts, columns = [cell.text for cell in row.cells], len(header)
+        shortened = next(filter(None, (spoilt(f"1,{text}") for text in texts)), None)
+        if shortened is not None:
+            return shortened
+        if not any(texts[columns:]):
+            own = self._lines[row.line][: row.cells[columns].span.column - 2].rstrip()
+            return f"this line ends with a {sign} too many", f"write  {own}"
+        if columns == 1:
+            own = "  and  ".join(filter(None, texts))
+            return None, f"write each value on a line of its own:  {own}"
+        cure = f"put quotes around a value that holds a {sign}"
+        if _NOTE in header:
+            at = header.index(_NOTE)
+            end = at + len(texts) - columns + 1
+            note = f"{self._separators[0]} ".join(texts[at:end]).strip("'\"")
+            texts[at:end] = [f'"{note}"']
+            cure += f":  {self._separators.join(texts)}"
+        return None, cure
 
     def _date(self, cell: SheetCell) -> date | None:
         try:
@@ -307,9 +398,12 @@ class ListSheet:
             else:
                 at = self._end(line, at)
                 text = line[start:at].rstrip(" ")
-                if '"' in text:
+                if (own := shape('="([^"]*)"').fullmatch(text)) is not None:
+                    message = "so a spreadsheet keeps a number as a text"
+                    self._add("P015", spot(number, start), message, f"write  {own.group(1)}")
+                elif '"' in text:
                     self._refuse_quote(number, line.index('"', start))
-            yield SheetCell(text.strip(" "), spot(number, start, max(1, at - start)))
+            yield SheetCell(text.strip(SPACES), spot(number, start, max(1, at - start)))
             at += 1
 
     def _end(self, line: str, at: int) -> int:
@@ -366,27 +460,6 @@ class ListSheet:
         self.reading.add(
             code, span, message, severity=severity, cure=cure, under=under, path=self.path
         )
-
-
-def _spoilt(text: str) -> tuple[str, str] | None:
-    """What a spreadsheet or a word processor made of a value, and what to do; None where it is as typed."""
-    if shape(rf"[{_QUOTES}].*[{_QUOTES}]|'[^']+").fullmatch(text):
-        return "these quotes are part of the value", f"write  {text.strip(_QUOTES)}"
-    if shape(r"\d[.,]\d+E[+]?\d+").fullmatch(text):
-        cure = "in the spreadsheet make the column text, type the value again, and save it again"
-        return "the spreadsheet has shortened this number, so its last digits are lost", cure
-    if shape(r"[1-9]\d{0,2}(?:[.'’]\d{3})+").fullmatch(text):
-        message = "the spreadsheet has put signs between the thousands of this number"
-        return message, f"if that is not meant write  {shape(r'[^0-9]').sub('', text)}"
-    if shape(r"#(?:N/A|NV|(?:REF|BEZUG|VALUE|WERT|DIV/0|NUM|ZAHL|NULL)!|NAME\?)").fullmatch(text):
-        return (
-            "this is an error of the spreadsheet, not a value",
-            "type the value there, or delete it",
-        )
-    if shape(r"[\p{L}\d@._-]{3,}(?: ?[,;|] ?[\p{L}\d@._-]{3,})+").fullmatch(text):
-        cure = f"write each on a line of its own:  {'  and  '.join(shape(' ?[,;|] ?').split(text))}"
-        return "one value stands on a line, and here seem to be several", cure
-    return None
 
 
 def _separators(header: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import date
 
 from reviewbot.policy.diagnostics import Severity
-from reviewbot.policy.language.forms import LINES, names_in_braces
+from reviewbot.policy.language.foreign import foreign_file
+from reviewbot.policy.language.forms import LINES, names_in_braces, one_or_more
 from reviewbot.policy.language.grammar import COLUMNS, LIST_ENTRY, LIST_FILE, PATTERN
 from reviewbot.policy.language.list_file import ListSheet, WantedRows, path_beside
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
@@ -29,6 +30,13 @@ _MOST_NAMED = 5
 """Entries of one list that are named for the same reason: more of them fill a screen."""
 
 
+_SAVE = "open it with the spreadsheet program, and save it as  CSV UTF-8"
+
+
+class NoSheet(OSError):
+    """A file is no text at all: what it is instead."""
+
+
 class ListFiles:
     """The list files a policy reads, by the name it gives them."""
 
@@ -42,6 +50,8 @@ class ListFiles:
             data = self._read(name)
             if len(data) > MAX_FILE:
                 raise OSError(f"it is larger than {MAX_FILE // 1024 // 1024} MiB")
+            if (kind := foreign_file(data)) is not None:
+                raise NoSheet(kind[0])
             self.texts[name] = data.decode("utf-8-sig")
         return self.texts[name]
 
@@ -97,7 +107,7 @@ def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedLis
         entries=_from_file(reading, what, scalar, wanted, files),
         file=scalar.value,
         column=None if wanted.column is None else wanted.column.value,
-        where=tuple((key.value, values) for key, values in wanted.where),
+        where=wanted.texts(),
         span=scalar.span,
     )
 
@@ -166,14 +176,21 @@ def _refuse_text(reading: Reading, scalar: Scalar, what: str, file: str | None) 
 
 def _where(
     reading: Reading, tree: Tree | None, what: str
-) -> tuple[tuple[Scalar, tuple[str, ...]], ...]:
+) -> tuple[tuple[Scalar, tuple[Scalar, ...]], ...]:
     """The columns that a row must hold one of some values in."""
-    mapping = None if tree is None else reading.mapping(tree, "where:", COLUMNS.examples[0])
+    values = [item.value for item in one_or_more(tree) if isinstance(item, Scalar)]
+    own = values[0] if len(values) == 1 else f"[{', '.join(values)}]"
+    example = f"COLUMN: {own}  with the name of the column" if values else COLUMNS.examples[0]
+    if isinstance(tree, Sequence) and values:
+        message = "where:  takes lines below it, each with a column and its value"
+        reading.add("P031", first_line(tree.span), message, cure=f"write below it  {example}")
+        return ()
+    mapping = None if tree is None else reading.mapping(tree, "where:", example)
     if mapping is not None and not mapping.entries:
         cure = f"write it as  {COLUMNS.examples[0]},  or remove it"
         reading.add("P108", mapping.span, f"where:  of {what} names no column", cure=cure)
     read = ((key, reading.texts(value, key.value)) for key, value in reading.entries(mapping))
-    return tuple((key, tuple(text.value.strip() for text in texts)) for key, texts in read if texts)
+    return tuple((key, tuple(texts)) for key, texts in read if texts)
 
 
 def _entry(reading: Reading, tree: Tree, what: str) -> ListEntry | None:
@@ -205,6 +222,9 @@ def _refuse_several(reading: Reading, scalar: Scalar, what: str, begins: str = "
     if "," not in scalar.value and ";" not in scalar.value:
         return
     pieces = [piece.strip() for piece in scalar.value.replace(";", ",").split(",") if piece.strip()]
+    if not scalar.quoted and len(pieces) == 1:
+        message, own = "this sign would be part of the value", f"write  {begins}{pieces[0]}"
+        reading.add("P031", scalar, message, under=own, replacement=pieces[0])
     if scalar.quoted or len(pieces) < 2:
         return
     first, *others = (f"{begins}{piece}" for piece in pieces)
@@ -237,9 +257,14 @@ def _warn_doubles(
     seen: dict[str, ListEntry] = {}
     doubles = [each for each in entries if seen.setdefault(each.id.casefold(), each) is not each]
     for entry in doubles[:_MOST_NAMED]:
+        first = seen[entry.id.casefold()]
         message = f'"{entry.id}" stands twice in {what}'
-        under = f"the first is on line {seen[entry.id.casefold()].span.line}"
+        under = f"the first is on line {first.span.line}"
         cure, quiet = "keep one of them", Severity.WARNING if path is None else Severity.NOTE
+        if entry.until != first.until:
+            last = max(first.until, entry.until) if first.until and entry.until else "no end"
+            message += ", with another end"
+            cure, quiet = f"keep one of them; what counts is  {last}", Severity.WARNING
         reading.add("P331", entry.span, message, severity=quiet, under=under, cure=cure, path=path)
 
 
@@ -275,15 +300,19 @@ def _from_file(
             entries = ListSheet(reading, file, what, wanted).read(files.text(file))
             _warn_doubles(reading, entries, what, path_beside(reading, file))
             return entries
+        except NoSheet as problem:
+            cannot, cure = f'the list file "{file}" cannot be read: {problem}', _SAVE
         except OSError as problem:
-            if file.endswith((".xlsx", ".xls", ".ods", ".numbers")):
+            if "MiB" in str(problem):
+                cure = "keep only the rows and columns that the policy asks for"
+            elif file.endswith((".xlsx", ".xls", ".ods", ".numbers")):
                 cure = f"save the sheet as CSV, and write  {file.rpartition('.')[0]}.csv"
             elif near := _file_like(file, files):
                 cure = f"did you mean  {near}  ?"
             cannot += f": {problem.strerror or str(problem) or 'it cannot be read'}"
         except UnicodeDecodeError:
             cannot = f'the list file "{file}" is not UTF-8'
-            cure = 'save it again with the encoding "UTF-8"'
+            cure = 'save it again with the encoding "UTF-8"; Excel calls that  CSV UTF-8'
     reading.add("P129", scalar.span, cannot, cure=cure)
     return ()
 

@@ -25,6 +25,7 @@ from reviewbot.policy.language.conditions import read_conditions
 from reviewbot.policy.language.deadline import read_deadline, read_guardrails
 from reviewbot.policy.language.grammar import APPLIES_TO, DECLARED, PAUSED, POLICY, TESTS_FILE
 from reviewbot.policy.language.lists import ListFiles, read_lists, read_patterns, warn_expired
+from reviewbot.policy.language.lost_lines import warn_of_remarks
 from reviewbot.policy.language.reader import MappingReader, Reading, TooManyFindings, first_line
 from reviewbot.policy.language.reasons import read_reasons
 from reviewbot.policy.language.rules import read_rules, rule_names
@@ -230,6 +231,7 @@ class _PolicyReading:
             files=tuple(sorted(self.files.texts.items())),
             span=fields.span,
         )
+        warn_of_remarks(reading)
         if not _has_error(reading.findings):
             warn_unused(reading, fields)
         return policy
@@ -239,6 +241,7 @@ class _PolicyReading:
         if scalar is None:
             return None
         name = scalar.value
+        self.reading.look_at_word(scalar)
         if len(name) <= _LONGEST_NAME and all(
             char.isascii() and (char.isdigit() or char.islower() or char == "-") for char in name
         ):
@@ -307,6 +310,7 @@ class _PolicyReading:
         named = [key.value for key, _ in lists.entries] if isinstance(lists, Mapping) else []
         accounts = fields.texts("saved_account_id")
         for scalar in accounts:
+            self.reading.look_at_word(scalar)
             if (
                 scalar.value in named
                 or {*scalar.value} & {" ", ","}

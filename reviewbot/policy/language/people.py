@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.language.forms import OF_NOTHING, one_or_more
+from reviewbot.policy.language.lost_lines import warn_of_two_lines
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.notations import plain
@@ -19,14 +20,16 @@ def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tupl
         reading.add("P108", tree.span, f"{what} is empty", cure=OF_NOTHING)
     names = [reading.free_text(item, what) for item in one_or_more(tree)]
     for name in names:
-        several = None if name is None or name.quoted else shape(_SEVERAL).split(plain(name.value))
-        if name is not None and several is not None and len(several) > 1:
+        if name is None or warn_of_two_lines(reading, name, what):
+            continue
+        several = None if name.quoted else shape(_SEVERAL).split(plain(name.value))
+        if several is not None and len(several) > 1:
             meant = f"[{', '.join(part.strip(' ()') for part in several)}]"
             message = "several people stand in brackets, with commas"
             cure = f'for one name that has such a word in it write  "{name.value}"'
             whole = (name, meant) if isinstance(tree, Scalar) else None
             reading.add("P031", name, message, under=f"write  {meant}", cure=cure, whole=whole)
-        elif name is not None and not name.quoted:
+        elif not name.quoted:
             _warn_nobody(reading, name)
     return tuple(dict.fromkeys(name.value.strip() for name in names if name is not None))
 

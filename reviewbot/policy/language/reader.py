@@ -229,8 +229,9 @@ class Reading:
     def free_text(self, tree: Tree | None, what: str) -> Scalar | None:
         """Take a text for people, with a look at what YAML may have done to it."""
         scalar = self.text(tree, what)
-        if scalar is not None:
-            self.look_at(scalar)
+        if scalar is not None:  # for a name any word will do
+            look = self.look_at if "name" in what else self.look_at_word
+            look(scalar)
         return scalar
 
     def texts(self, tree: Tree | None, what: str, *, none: bool = False) -> list[Scalar]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.grammar import GUARDRAILS
-from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS, WORDS
+from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS, WORDS, is_moment
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import shape
 
@@ -289,6 +289,9 @@ def _colon_inside(value: _Value, key: str, colon: int) -> tuple[Finding, Repair]
             length=len(second),
         )
     message = "a colon followed by a space stands inside a text without quotes"
+    if lost := _key_before(text, colon):
+        cure = f"{_WHOLE}:  {quoted(text)}  or, where a line break was lost, write  {lost}  on a line of its own"
+        return value.mistake("P013", message, cure, at=colon)
     return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
 
 
@@ -329,14 +332,16 @@ def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
 
 def _second_key(key: str, text: str, colon: int) -> str | None:
     """A second key of the language behind the value of one that takes no sentence."""
+    is_free = key.strip().removeprefix("- ").rstrip(": ") in FREE_TEXTS
+    return None if is_free else _key_before(text, colon)
+
+
+def _key_before(text: str, colon: int) -> str | None:
+    """The key or the moment in front of a colon within a value, with what stands behind it."""
     words = text[:colon].split(" ")
-    if key.strip().removeprefix("- ").rstrip(": ") in FREE_TEXTS:
-        return None
     for many in (3, 2, 1):
         second = " ".join(words[-many:])
-        if len(words) > many and (
-            second in KEYS or shape(r"\d+[smhd]\w* (?:before|after) \w+").fullmatch(second)
-        ):
+        if len(words) > many and (second in KEYS or is_moment(second)):
             return f"{second}{text[colon:]}"
     return None
 
@@ -378,6 +383,11 @@ def _quotes(value: _Value) -> tuple[Finding, Repair] | None:
     rest = text[close + 1 :].strip()
     if not rest or rest.startswith(("#", ":", ",", "]", "}")):
         return None
+    if (second := rest.lstrip(",; ")).partition(": ")[0] in KEYS:
+        cure = f"one key a line: write  {second}  on a line of its own"
+        at, own = len(text) - len(second), text[1:close]
+        message = "a second key stands in this line"
+        return value.mistake("P013", message, cure, at=at, length=len(second), meant=own)
     whole = text
     if text.endswith(mark) and (text.count(mark) % 2 or text[close + 1].isalnum()):
         whole = text[1:-1]  # an apostrophe within apostrophes

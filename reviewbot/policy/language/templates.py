@@ -6,6 +6,7 @@ from typing import Literal
 
 from reviewbot.policy.catalog import Fact, FactType, described
 from reviewbot.policy.language.hints import refuse_fact
+from reviewbot.policy.language.lost_lines import look_for_lines
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.synonyms import FACTS, VALUES, meaning
 from reviewbot.policy.language.yaml import Scalar, Tree
@@ -100,6 +101,7 @@ def read_template(
     parts.append(plain)
     _refuse_bare_facts(reading, scalar)
     _warn_leftovers(reading, scalar)
+    look_for_lines(reading, scalar)
     return Template(parts=_trimmed(parts), locale=locale or reading.locale, span=scalar.span)
 
 

@@ -244,12 +244,13 @@ def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:
     if named is None or not fact.name.endswith("_id"):
         return
     path = path_beside(reading, named.file) if named.file else None
-    for entry in [entry for entry in named.entries if " " in entry.id][:_MOST_NAMED]:
+    spaced = [entry for entry in named.entries if shape(r"\p{Zs}").search(entry.id)]
+    for entry in spaced[:_MOST_NAMED]:
         place = first_line(entry.span)
         if any(each.span == place for each in reading.findings):
             continue  # it was told already, for another test or another reason
         message = f'no account has an id with a blank in it, as "{entry.id}" of this list'
-        under = asked("  or  ".join(entry.id.replace(" ", sign) for sign in ("-", "_", "")))
+        under = asked("  or  ".join(sign.join(entry.id.split()) for sign in ("-", "_", "")))
         cure, quiet = "write the id as the account has it", Severity.WARNING
         reading.add("P315", place, message, severity=quiet, under=under, cure=cure, path=path)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reviewbot.policy.diagnostics import Finding, Severity
 from reviewbot.policy.language.parser import Parsed, parse_policy
+from reviewbot.policy.language.sheet_slips import SPACES
 from reviewbot.policy.model import ListEntry
 from reviewbot.policy.text_forms import first_unseen
 
@@ -122,9 +123,9 @@ def test_what_a_spreadsheet_writes_is_read_back_whole(
     csv.writer(out, quoting=style, delimiter=sign).writerows([("id", "Handle"), *rows])
     text = out.getvalue()
 
-    assert [entry.id for entry in entries(from_file(text))] == [a.strip(" ") for a, _ in rows]
+    assert [entry.id for entry in entries(from_file(text))] == [a.strip(SPACES) for a, _ in rows]
     handles = entries(from_file(text, ", column: handle"))
-    assert [entry.id for entry in handles] == [b.strip(" ") for _, b in rows]
+    assert [entry.id for entry in handles] == [b.strip(SPACES) for _, b in rows]
 
 
 GERMAN = (
@@ -240,3 +241,86 @@ def test_too_many_mistakes_are_told_where_they_stand() -> None:
 
     (last,) = (finding for finding in parsed.findings if finding.code == "P036")
     assert (last.path, last.span.line) == ("some/w.csv", 101)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml xl/workbook.xml", "spreadsheet"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "Excel"),
+        ("id;note\na;b\n".encode("utf-16"), "UTF-16"),
+        ("id;note\na;b\n".encode("utf-16-le"), "UTF-16"),
+        ("id;note\na;Müller\n".encode("cp1252"), "not UTF-8"),
+        (b"<html><table><tr><td>id</td></tr></table></html>", "web page"),
+    ],
+)
+def test_a_list_file_that_is_none_is_called_by_its_kind(data: bytes, words: str) -> None:
+    """Under the name of a CSV file; the cure says how it is saved as one."""
+    source = POLICY.replace("LIST", "{file: w.csv}")
+    (finding,) = parse_policy(source, path="p.yaml", read=lambda _: data).findings
+
+    assert (finding.code, finding.path, words in finding.message) == ("P129", "p.yaml", True)
+    assert finding.cure is not None and "CSV UTF-8" in finding.cure
+
+
+def test_spaces_that_are_not_seen_around_a_value_are_no_part_of_it() -> None:
+    """A spreadsheet and a web page leave them; within a value and in a header they are told."""
+    assert [e.id for e in entries(from_file("\u00a0id,note\na1\u00a0,x\n"))] == ["a1"]
+    (inside,) = from_file("id\na\u00a01\n").findings
+    (header,) = from_file("id\u200b,note\na,x\n").findings
+
+    assert (inside.code, place(header)) == ("P315", ("P010", "some/w.csv", 1, 3))
+
+
+@pytest.mark.parametrize("name", ["Enddatum", "letzter Tag", "valid_thru", "ends (incl.)", "Datum"])
+def test_a_column_that_means_until_is_pointed_at(name: str) -> None:
+    """By its words, or as a day with nothing but days below it; another column is not read."""
+    (finding,) = from_file(f"id,{name}\na,31.12.2026\n").findings
+
+    assert (finding.code, finding.under) == ("P336", "did you mean  until  ?")
+    assert from_file("id,Datum,seit\na,bald,31.12.2026\n").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "cure"),
+    [
+        ("# gone", "delete this line"),
+        ("- acc-1", "write  acc-1"),
+        ("acc-1 # gone", "write  acc-1"),
+        ("1234.0", "write  1234"),
+        ("acc-1 / acc-2", "acc-1  and  acc-2"),
+        ("acc1 acc2", "acc1  and  acc2"),
+        ("n/a", "delete this line"),
+        ("=SUM(A1)", "type the value there"),
+        ("######", "type the value there"),
+        ("’1234", "write  1234"),
+    ],
+)
+def test_what_is_no_value_is_warned_of_with_the_one_that_is(value: str, cure: str) -> None:
+    """A remark, a sign, a word for nothing, a number that a spreadsheet changed."""
+    (finding,) = from_file(f"id\n{value}\n").findings
+
+    assert place(finding) == ("P337", "some/w.csv", 2, 1)
+    assert finding.cure is not None and cure in finding.cure
+
+
+def test_an_entry_that_stands_twice_with_two_ends_is_warned_of() -> None:
+    """Which of them counts is said; two that are alike are only noted."""
+    text = "id,until\na,2026-03-31\na,LATER\n"
+    (other,) = from_file(text.replace("LATER", "2026-12-31")).findings
+    (alike,) = from_file(text.replace("LATER", "2026-03-31")).findings
+
+    assert (other.severity, alike.severity) == (Severity.WARNING, Severity.NOTE)
+    assert other.cure is not None and "2026-12-31" in other.cure
+
+
+def test_a_value_of_where_that_no_row_holds_is_told_where_it_stands() -> None:
+    """Also beside one that some row holds: of two that are asked for one may be misspelt."""
+    (finding,) = from_file(GERMAN, ", column: handle, where: {country: [DE, FF]}").findings
+
+    assert (finding.code, finding.path, finding.severity) == (
+        "P332",
+        "some/listed.yaml",
+        Severity.WARNING,
+    )
+    assert finding.cure == "that column holds DE, at and FR"

@@ -1,0 +1,257 @@
+"""Lines that moved, went or came twice: what is told of them, and that no cure changes whom is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from reviewbot.policy.diagnostics import Finding, Severity, Span, apply_fixes
+from reviewbot.policy.language.parser import Parsed, parse_policy
+from reviewbot.policy.model import Node, Policy
+from tests.tier import times
+
+POLICIES = Path("policies")
+SHIPPED = ("house-rules", "starter", "profiles")
+OF_READERS = {"path", "source", "revision", "files", "note", "about", "owner"}
+
+POLICY = """\
+policy: lost
+language: 1
+lists:
+  watched:
+    - id: acc-1
+      note: late
+      until: 2026-12-31
+conditions:
+  could not look:
+    - last.outcome_kind: scrape_failed
+    - last.comments_scraped: 0
+patterns:
+  digits:
+    regex: "[0-9]{4,}$"
+    matches: [lumen2024]
+rules:
+  - name: watched
+    when:
+      task.saved_account_id: in list watched
+      task.times_disputed: 0
+    unless:
+      - last.outcome_kind: verified
+      - task.comment_text: matches pattern digits
+    then: dispute
+    reason: not_found
+  - name: could not look
+    when:
+      condition: could not look
+    then: approve
+    rollout: 50%
+  - name: the rest
+    always: yes
+    then: escalate
+    to: lead
+    question: |
+      Is it there, as the task wants it?
+      Open {task.target_video_url} and look.
+reasons:
+  not_found:
+    - when:
+        task.platform: tiktok
+      text: Please post your comment again under the video.
+    - otherwise:
+      text: Please post the comment of the task once more.
+deadline:
+  decide by: 3h before deadline
+  if undecided: approve
+  because: We pay.
+"""
+
+
+def read(text: str, folder: Path = POLICIES) -> Parsed:
+    """Read a policy beside its list files."""
+    return parse_policy(
+        text,
+        path="p.yaml",
+        read=lambda name: (folder / name).read_bytes(),
+        today=date(2026, 6, 2),
+    )
+
+
+def meaning(value: object) -> object:
+    """What a policy says, wherever it stands and whatever readers are told."""
+    if isinstance(value, Node):
+        fields = [name for name in value.__struct_fields__ if name not in OF_READERS]
+        named = ((name, meaning(getattr(value, name))) for name in fields)
+        return (type(value).__name__, *((name, said) for name, said in named if said != ()))
+    if isinstance(value, tuple):
+        return tuple(meaning(item) for item in value)
+    return () if isinstance(value, Span) else value
+
+
+def mended(text: str) -> Policy | None:
+    """The policy that comes of it where every sure cure is written, round by round."""
+    parsed = read(text)
+    for _ in range(5):
+        text, applied = apply_fixes(text, parsed.findings, "p.yaml")
+        if not applied:
+            break
+        parsed = read(text)
+    return parsed.policy
+
+
+@cache
+def shipped(name: str) -> tuple[str, object]:
+    """A policy that is shipped, and what it says."""
+    text = (POLICIES / f"{name}.yaml").read_text(encoding="utf-8")
+    return text, meaning(read(text).policy)
+
+
+def moved(lines: list[str], number: int) -> Iterator[list[str]]:
+    """The lines with one further right or left by one or two columns, gone, twice, or behind the next."""
+    before, line, after = lines[:number], lines[number], lines[number + 1 :]
+    shifted = [f" {line}", f"  {line}", *([line[1:]] if line[:1] == " " else [])]
+    yield from ([*before, each, *after] for each in shifted)
+    if line[:2] == "  ":
+        yield [*before, line[2:], *after]
+    yield [*before, line, line, *after]
+    yield [*before, *after[:1], line, *after[1:]]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_sure_cure_of_a_moved_line_changes_a_policy(name: str) -> None:
+    """What is written by itself gives the policy as it was, or none: never another one."""
+    text, said = shipped(name)
+    lines = text.split("\n")
+    some = [n for n, line in enumerate(lines) if line.strip() and line.strip()[0] != "#"]
+    for number in some[:: times(9, 1)]:
+        for changed in moved(lines, number):
+            source = "\n".join(changed)
+            if read(source).policy is None and (policy := mended(source)) is not None:
+                assert meaning(policy) == said, "\n".join(changed[number - 2 : number + 3])
+
+
+def told(old: str, new: str) -> tuple[Finding, ...]:
+    """What is told of the policy with one part in place of another."""
+    assert POLICY.count(old) == 1
+    return read(POLICY.replace(old, new)).findings
+
+
+def test_the_policy_itself_is_in_order() -> None:
+    """Nothing is told of it."""
+    assert read(POLICY).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("      note: late\n      until:", "      note: late until:"),
+        ('    regex: "[0-9]{4,}$"\n    matches', '    regex: "[0-9]{4,}$" matches'),
+        ("    unless:\n", ""),
+        ("    - last.comments_scraped: 0\npatterns", "    last.comments_scraped: 0\npatterns"),
+        ("    rollout: 50%", "    rollout: null"),
+    ],
+)
+def test_what_may_mean_two_things_is_not_mended_by_itself(old: str, new: str) -> None:
+    """A lost line break, dashes or none, and a word that is 0 elsewhere: who wrote it is asked."""
+    assert any(finding.severity is Severity.ERROR for finding in told(old, new))
+    assert mended(POLICY.replace(old, new)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    - last.comments_scraped: 0", "  - last.comments_scraped: 0"),
+        ("    - when:\n", "    -when:\n"),
+        ("    - id: acc-1", "     - id: acc-1"),
+        ("    - id: acc-1\n", "    - id: acc-1,\n"),
+        ("  - name: watched", "- name: watched"),
+        ("  - name: watched", "    - name: watched"),
+        ("      task.saved_account_id", "     task.saved_account_id"),
+        ("policy: lost", "  policy: lost"),
+        ("      Is it there", "          Is it there"),
+        ("      Open {task", "     Open {task"),
+        ("    when:\n      condition", "    when:\n    condition"),
+        ("deadline:\n", "deadline:\ndeadline:\n"),
+    ],
+)
+def test_a_line_with_one_place_is_told_where_it_stands_and_put_there(old: str, new: str) -> None:
+    """One finding, on that line, and its cure gives the policy as it was."""
+    text = POLICY.replace(old, new)
+    errors = [f for f in told(old, new) if f.severity is Severity.ERROR]
+    lines = [n for n, line in enumerate(text.split("\n"), 1) if line not in POLICY.split("\n")]
+
+    assert [finding.span.line for finding in errors] == (lines or [errors[0].span.line])
+    assert meaning(mended(text)) == meaning(read(POLICY).policy)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "severity"),
+    [
+        ("round 2: |", "P016", Severity.ERROR),
+        ("- name: the next rule", "P016", Severity.ERROR),
+        ("6h before deadline: lead", "P016", Severity.ERROR),
+        ("when over: skip", "P016", Severity.ERROR),
+        ("Is it there, as the task wants it?", "P316", Severity.WARNING),
+    ],
+)
+def test_a_text_that_swallowed_a_line_is_pointed_at(
+    line: str, code: str, severity: Severity
+) -> None:
+    """The line would be read by people, and nothing would be done by it."""
+    at = "      Open {task"
+    (finding,) = told(at, f"      {line}\n{at}")
+
+    assert (finding.code, finding.severity) == (code, severity)
+    assert POLICY.split("\n")[finding.span.line - 2] in POLICY
+
+
+@pytest.mark.parametrize(
+    "line", ["Note: look at it twice", "its text: as in the task", "- or not?"]
+)
+def test_a_text_may_hold_a_colon_or_a_dash(line: str) -> None:
+    """People write so."""
+    at = "      Open {task"
+    assert told(at, f"      {line}\n{at}") == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("    unless:\n", "    # unless:\n", 21),
+        ("  because: We pay.", "  because: null", 48),
+        ("policy: lost", "policy: null", 1),
+    ],
+)
+def test_a_name_made_a_remark_and_a_text_that_says_nothing_are_warned_of(
+    old: str, new: str, line: int
+) -> None:
+    """Both pass as something that nobody means."""
+    warned = [f.span.line for f in told(old, new) if f.severity is not Severity.NOTE]
+
+    assert line in warned
+
+
+@pytest.mark.parametrize("word", ["null", "yes", "[]", "{}", '""', "some text"])
+def test_a_word_behind_a_name_with_lines_below_is_the_one_mistake(word: str) -> None:
+    """It is told at that word, and not by the lines that stand well."""
+    (finding,) = told("patterns:\n", f"patterns: {word}\n")
+
+    assert (finding.code, finding.span.line, finding.under) == ("P017", 12, "write  patterns:")
+
+
+def test_a_rule_without_its_name_is_asked_for_it() -> None:
+    """Where the rule begins, and for nothing else."""
+    (finding,) = told("  - name: watched\n", "")
+
+    assert (finding.code, finding.span.line) == ("P017", 17)
+    assert finding.under == "write above it  - name: …"
+
+
+def test_a_day_over_two_lines_is_no_date() -> None:
+    """Whatever stands in a text over several lines, it is read to its end."""
+    (finding,) = told("      until: 2026-12-31", "      until: |\n        2026-12-31\n        2027")
+
+    assert (finding.code, finding.cure) == ("P101", "did you mean  2026-12-31  ?")
