@@ -198,10 +198,11 @@ def test_the_loop_does_what_was_foretold(
     judge = a_policy(a_share_of(action, share), rails(*caps, over=over, exempt=exempt), fallback)
     room = a_room(judge)
     for n, left in enumerate(hours):
-        room.world.add(*(with_digit(task, n) for task in tasks(1, first=n, hours=left)))
+        # Deadlines lie on the ten minutes too: a limit that frees its room between two polls would decide.
+        room.world.add(*(with_digit(task, n) for task in tasks(1, first=10 * n, hours=left)))
     foretold = {planned.item.id: (planned.end, planned.end_at) for planned in ahead(room).planned}
 
-    sent = worked_off(room, max(hours))
+    sent = worked_off(room, max(hours) + 1)
 
     for task_id, (end, at) in foretold.items():
         if end in ("rule", "fallback", "sent back"):
