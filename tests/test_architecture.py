@@ -175,8 +175,8 @@ YEARS = 1_900
 NOUNS = 50
 """What the nouns of loops add where a line no longer fits, the age of a list, and a file of its own for revisions."""
 
-WORDS = 720
-"""What the words of a desk in limits, statements, named conditions, cases of texts and tests add to the bot, in lines."""
+WORDS = 840
+"""What the words of a desk in limits, statements, named conditions, cases of texts, tests and account reviews add, in lines."""
 
 SHEETS = 520
 """What list files as people save them, lines that moved, and lines that a text swallowed add, in lines."""

@@ -89,6 +89,8 @@ def _with_more(
     text = scalar.value
     if (named := _name_of_another(reading, text, allowed, what)) is not None:
         return named
+    if meaning(text, ACTIONS, allowed) == Action.REQUEST_CORRECTIONS:
+        return None
     word, _, rest = plain(text).partition(" ")
     said = next((name for name in allowed if fold(word.rstrip(":,;")) == name), None)
     action = said or meaning(word, ACTIONS, allowed)
@@ -113,10 +115,10 @@ def _with_more(
 
 def _with_people(rest: str) -> str:
     """`to Maria and Jonas` with the names in brackets."""
-    people = shape(r"to:? (.+?(?:, | and | und | & ).+)").fullmatch(rest)
+    people = shape(r"to:? (.+?(?:, | and | und | or | oder | & ).+)").fullmatch(rest)
     if people is None:
         return rest
-    return f"to [{', '.join(shape(', | and | und | & ').split(people.group(1)))}]"
+    return f"to [{', '.join(shape(', | and | und | or | oder | & ').split(people.group(1)))}]"
 
 
 def _goes_on(action: str, rest: str, allowed: tuple[Action, ...]) -> bool:
@@ -177,10 +179,8 @@ def refuse_action(
     if found is not None:
         message, under, replacement = found.message, found.under, None
     elif word in set(Action):
-        action = Action(word)
-        other = action.writes and action not in ACTIONS_OF[reading.review]
-        where = "an action of the other kind of review" if other else "no action here"
-        message, replacement = f'"{word}" is {where}', None
+        message, under = _elsewhere(reading, Action(word), allowed)
+        replacement = None
     elif replacement is None and (more := _with_more(reading, scalar, allowed, what)) is not None:
         message, under = more
     elif replacement is None:
@@ -194,6 +194,17 @@ def refuse_action(
     elif under == asked(Action.WAIT):
         cure = f"a wait needs  until:  below it; {cure}"
     reading.add("P024", scalar, message, under=under, cure=cure, replacement=replacement)
+
+
+def _elsewhere(
+    reading: Reading, action: Action, allowed: tuple[Action, ...]
+) -> tuple[str, str | None]:
+    """What to say of an action that is none here, with the one that does as much in this kind of review."""
+    if not action.writes or action in ACTIONS_OF[reading.review]:
+        return f'"{action}" is no action here', did_you_mean(action, allowed)
+    meant = meaning(action, ACTIONS, allowed)
+    message = f'"{action}" is an action of the other kind of review'
+    return message, asked(meant) if meant else did_you_mean(action, allowed)
 
 
 _SOMEBODY = r"(?:to |an |for |für |zu )?(\S+@\S+\.\S+|(?-i:\p{Lu}\p{Ll}+)(?: (?-i:\p{Lu}\p{Ll}+))?)"

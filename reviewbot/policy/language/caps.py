@@ -123,10 +123,18 @@ def _of_another_key(key: str, text: str) -> tuple[str, str] | None:
     if (amount := _per_task(text)) is not None:
         message = "what one task pays is asked under  when:"
         return message, f"write there  task.cm_payout_amount: at most {amount}"
+    if key == OWN and (followed := _with_what_follows(text)) is not None:
+        return followed
     if (part := as_share_of_all(text)) is not None:
         return _as_a_share(key, text, part)
+    if key == "dispute share" and shape(r"[^.]*\d[^.]* (?:per|a|pro|je|am) .*").fullmatch(text):
+        return _as_a_count(text)
     said = as_cap(text, "any")
-    cap = said[0] if said else ""
+    return None if said is None else _of_accounts_or_money(key, said[0], fold(text))
+
+
+def _of_accounts_or_money(key: str, cap: str, text: str) -> tuple[str, str] | None:
+    """What to say of a limit for each account, or of one in money, where that is not counted."""
     if " per account " in cap and key == "disputes":
         own = cap.replace(" per account", "")
         message = "what each account may be sent is counted by  disputes per account:"
@@ -134,11 +142,25 @@ def _of_another_key(key: str, text: str) -> tuple[str, str] | None:
     if " per account " in cap and key in ("approvals", "money approved"):
         message = f"{key}:  counts all accounts together; for each of them a rule has its  limit:"
         return message, f"write in the rule that pays  limit: {cap}"
-    if key in _COUNTS and " USD " in cap and shape(MONEY).fullmatch(fold(text)):
+    if key in _COUNTS and " USD " in cap and shape(MONEY).fullmatch(text):
         return f"{key}:  counts decisions, not money", asked(f"money approved: {cap}")
-    if key == "dispute share" and shape(r"[^.]*\d[^.]* (?:per|a|pro|je|am) .*").fullmatch(text):
-        return _as_a_count(text)
     return None
+
+
+_THEN = r"(.*?\d.*?),? (?:and )?(?:then|otherwise|else|sonst|dann|danach) (.+)"
+
+
+def _with_what_follows(text: str) -> tuple[str, str] | None:
+    """What to say of `at most 5 per day, then escalate`."""
+    parts = shape(_THEN).fullmatch(plain(text))
+    cap = as_cap(parts.group(1), "any") if parts else None
+    if parts is None or cap is None:
+        return None
+    over = meaning(parts.group(2), ACTIONS, RULE_OVER) or parts.group(2)
+    message = "what follows where a limit is full stands on a line of its own"
+    if over not in RULE_OVER:
+        return None
+    return message, f"write  limit: {cap[0]}  and below it  when over: {over}"
 
 
 def _as_a_share(key: str, text: str, part: str) -> tuple[str, str] | None:
@@ -173,7 +195,7 @@ def _per_task(text: str) -> str | None:
 
 def _several_caps(text: str, kind: str) -> list[str]:
     """The caps of a text that holds more than one; none where it does not."""
-    pieces = shape(r",? (?:and|und|or|oder) (?:also )?|[;/&] ?|, ").split(plain(text))
+    pieces = shape(r",? (?:and|und|or|oder) (?:also )?|[;&] ?|, | / ").split(plain(text))
     caps = [as_cap(piece, kind) for piece in pieces if any(map(str.isdigit, piece))]
     found = [cap[0] for cap in caps if cap is not None]
     return found if len(pieces) > 1 and len(found) == len(pieces) else []

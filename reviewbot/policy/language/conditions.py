@@ -22,6 +22,7 @@ from reviewbot.policy.language.hints import (
     refuse_range,
     see_facts,
 )
+from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.whole_texts import (
     warn_beyond,
@@ -394,7 +395,9 @@ def _one_of(reading: Reading, sequence: Sequence, fact: Fact) -> FactTest | None
     warn_ends(reading, sequence, fact)
     if fact.type is FactType.NAMES:
         message = f"{fact.name} is a list of names, which a list of values cannot equal"
-        reading.add("P109", sequence.span, message, under="write  contains NAME")
+        meant = meant_test(reading, ", ".join(str(value) for value in values), fact)
+        cure = meant.cure if meant and meant.cure else "write  contains  with one name"
+        reading.add("P109", sequence.span, message, cure=cure)
         return None
     return OneOf(values=tuple(values), exact=tuple(exact), span=sequence.span) if values else None
 

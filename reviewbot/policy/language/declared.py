@@ -21,7 +21,7 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
         message, under, cure = told
         reading.add("P023", (scalar, start, len(scalar.value)), message, under=under, cure=cure)
         return None
-    cure, several = undeclared(reading, kind, name), asked_of(name, names)
+    cure, several = undeclared(reading, kind, name), _asked_among(kind, name, names)
     opens = as_hours(name) if kind == "calendar" and names else None
     if opens is not None and fold(name) not in map(fold, names):
         # Weekends are near to weekdays in their letters alone.
@@ -30,7 +30,7 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
     reading.add(
         "P023",
         (scalar, start, len(scalar.value)),
-        "one name stands here, not several" if several and names else unknown(kind, name),
+        "one name stands here, alone" if several and names else unknown(kind, name),
         under=several,
         among=() if several else names,
         cure=cure if len(names) <= 12 else None,
@@ -38,7 +38,7 @@ def declared_name(reading: Reading, kind: str, scalar: Scalar, start: int = 0) -
     return None
 
 
-_DENIED = r"(?:not|nicht|no|kein\p{L}*|never|nie|outside|außerhalb|except|außer|without|ohne)(?: of| von| during| während| in| the)* (.+)"
+_DENIED = r"(?:not|nicht|no|kein\p{L}*|never|nie|outside|ausserhalb|except|ausser|without|ohne)(?: of| von| during| während| in| the)* (.+)"
 
 
 def _of_a_name(
@@ -78,6 +78,20 @@ def asked_by_name(text: str, names: tuple[str, ...]) -> str | None:
     return under and under.replace("write  [", "write  condition: [").replace(
         "write", "write below it", 1
     )
+
+
+def _asked_among(kind: str, text: str, names: tuple[str, ...]) -> str | None:
+    """Ask which of several names is meant, or for the one among other words: `in hours desk`."""
+    words = shape(r"[\p{L}\p{N}_-]+").findall(fold(text))
+    said = f" {' '.join(words)} "
+    found = [name for name in names if f" {fold(name)} " in said]
+    is_sure = len(found) == 1 and {*words}.isdisjoint(_TURNED.split(","))
+    is_asked = is_sure and kind in ("calendar", "condition")
+    return asked(found[0]) if is_asked else asked_of(text, names)
+
+
+_TURNED = "not,no,never,nicht,kein,keine,nie,and,und,or,oder,but,aber,except,ausser,outside,ausserhalb,without,ohne"
+"""Words beside a name that may turn it round, or join it with another."""
 
 
 def _to_declare(name: str, opens: str) -> str:

@@ -228,9 +228,9 @@ def _of_a_statement(key: str, value: str, names: tuple[str, ...]) -> str | None:
         return "for every task write  when:  and below it  task.id: known"
     if "when" not in names:
         return None
-    if fold(key) in ("unless not", "except not", "außer nicht"):
+    if fold(key) in ("unless not", "except not", "ausser nicht"):
         return "a double no: write its lines under  when:,  or under  unless:  with  not  behind the colon"
-    is_exception = fold(key) in ("unless", "except", "außer", "if not", "but not")
+    is_exception = fold(key) in ("unless", "except", "ausser", "if not", "but not")
     below = "write below  when:  none of:  and there its lines, each behind a dash"
     return below if is_exception else None
 

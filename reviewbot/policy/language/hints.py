@@ -162,7 +162,7 @@ def _meant_elsewhere(
     """What to say of a word that has its place elsewhere: message, hint and what to write."""
     if is_line and name in RULE.keys:
         return _of_a_rule(reading, scalar, name)
-    is_strange = is_line and name not in reading.facts and not only_cure(name, CONDITION.keys)
+    is_strange = is_line and not _is_likely(name, reading.facts)
     if is_strange and (home := home_of(name, _behind(reading, scalar))) is not None:
         return f"{name}:  is no fact, and stands here among conditions", home, None
     if is_strange and name in _FAMILIES and not _behind(reading, scalar):
@@ -176,6 +176,12 @@ def _meant_elsewhere(
         )
         return (message, None, None) if any(name in facts for facts in CATALOGUE.values()) else None
     return _outside_checks(reading, name)
+
+
+def _is_likely(name: str, facts: Mapping[str, Fact]) -> bool:
+    """Whether a name among conditions is a fact's or a group's, perhaps by another word."""
+    is_named = name in facts or only_cure(name, CONDITION.keys) is not None
+    return is_named or meaning(name, FACTS, facts) is not None
 
 
 def _of_a_rule(reading: Reading, scalar: Scalar, name: str) -> tuple[str, str, None]:
@@ -289,13 +295,16 @@ def _misread(
         misread.code,
         (scalar, max(0, misread.start), misread.end),
         meant.why or misread.message,
-        under=meant.hint
-        or (None if meant.cure and fact.type is FactType.MOMENT else misread.under),
+        under=meant.hint or (None if meant.cure and fact.type in _TURNED else misread.under),
         detail=detail,
         cure=meant.cure or (misread.cure if fact.type is FactType.TEXT else None),
         see=see,
         whole=(scalar, meant.text) if meant.sure and meant.text else None,
     )
+
+
+_TURNED = (FactType.MOMENT, FactType.NAMES)
+"""Facts of which a cure in other lines is the only one."""
 
 
 def refuse_declared(reading: Reading, scalar: Scalar, fact: Fact, kind: str, start: int) -> None:

@@ -97,6 +97,8 @@ def _demotion(text: str, at: int) -> float:
         bound = begins(text, COMPARISONS)
         meant = as_share(bound[2] if bound else text)
         message, cure = "it is written with  more than  and a share", "write it as  more than 5%"
+        is_turned = bound is not None and bound[0] in ("at most", "less than")
+        meant = None if is_turned else meant
         under = f"write  more than {meant}" if meant else None
         raise Misread(
             "P134", message, at, at + len(text), under=under, cure=None if meant else cure

@@ -24,9 +24,9 @@ from reviewbot.policy.language.lines import (
     indent_of,
     is_moment,
     is_tidy,
+    line_before,
     parts_of,
 )
-from reviewbot.policy.language.repair import line_before
 from reviewbot.policy.language.synonyms import KEYS as OTHER
 from reviewbot.policy.language.synonyms import meaning
 from reviewbot.policy.language.text_lines import TextWalk

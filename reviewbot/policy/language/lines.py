@@ -275,3 +275,33 @@ def condition_in(text: str) -> tuple[str, str | None, str, str] | None:
     spoken = shape(r"(.+?)[,:]? (?:then|dann):? (.+)").fullmatch(value)
     value, then = spoken.groups() if spoken else (value, "")
     return fact, sign, str(shape(_AND_FACT).sub("  and  \\1: ", value)), then
+
+
+def line_before(lines: list[str], line: int) -> int:
+    """The nearest line above that says something."""
+    for number in range(min(line, len(lines)) - 1, -1, -1):
+        text = lines[number].strip()
+        if text and not text.startswith("#"):
+            return number
+    return -1
+
+
+def wrong_column(lines: list[str], line: int, before: int) -> tuple[str, str]:
+    """What is wrong with the indentation of a line, and the cure."""
+    here, above = indent_of(lines[line]), indent_of(lines[before])
+    if here > above:
+        message = "the line above lacks a colon, or this line is indented too far"
+        if ":" in lines[before]:
+            has_value = "which has its value already"
+            message = f"this line is indented deeper than line {before + 1}, {has_value}"
+        like = "like the line above, or finish the line above first"
+        return message, f"begin it in column {above + 1}, {like}"
+    cure = "names that belong together begin in the same column and end with a colon"
+    if here == above:
+        what = "a colon, a dash or spaces are missing"
+        return f"this line does not fit the lines above it: {what}", cure
+    fitting = sorted({indent_of(text) for text in lines[:line] if text.strip()} - {here})
+    if fitting:
+        nearest = min(fitting, key=lambda column: abs(column - here))
+        cure = f"begin it in column {nearest + 1}, like the lines it belongs to"
+    return "the indentation of this line fits no line above it", cure

@@ -100,6 +100,8 @@ def meant_test(reading: Reading, text: str, fact: Fact) -> Meant | None:
         why = "a moment is no length of time: how long ago it was is a fact of its own"
         return Meant("", why=why, cure=f"write  {ago}")
     asked = _Asked(reading, fact)
+    if fact.type is FactType.NAMES:
+        return asked.names(bare(plain(text)), asked.value)
     tidy = bare(plain(text)) if fact.type is not FactType.TEXT else plain(text)
     meant = (
         asked.text(turned_round(tidy) or well_spelt(tidy))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from reviewbot.policy.catalog import Fact, FactType
@@ -13,6 +14,7 @@ from reviewbot.policy.operators.phrases import (
     COMPARISONS,
     IN_HOURS,
     IS,
+    NEVER,
     NOT,
     REMARK,
     TEXTS,
@@ -50,6 +52,9 @@ def _whether_known(text: str, negated: bool) -> str | None:
     if not is_nothing(text) and text not in ("known", "unknown"):
         return None
     return "known" if negated is (text != "known") else "unknown"
+
+
+_ANY_NAME = "yes,any,anything,something,some,everything,all,ja,etwas,alles,irgendwas"
 
 
 class Meant(NamedTuple):
@@ -203,6 +208,24 @@ class AskedText:
         group = "none of" if negated else "any of"
         cure = f"write  {group}:  and below it, one a line:  {',  '.join(f'- {line}' for line in lines)}"
         return Meant("", why=why, cure=cure)
+
+    def names(self, text: str, choose: Callable[[str], str | None]) -> Meant | None:
+        """Read a test of a list of names: one or several that it contains, any, or none at all."""
+        said = found[2] if (found := begins(text, IS)) else text
+        denied = begins_denied(said) or begins(said, NOT)
+        said = denied[2] if denied else said
+        said = found[2] if (found := begins(said, TEXTS)) and found[2] else said
+        is_none = is_nothing(said) or said.casefold() in NEVER.split(",")
+        pieces = [piece for piece in _unquoted(said.strip("[]"), SEVERAL) if piece]
+        members = [choose(piece) for piece in pieces]
+        if is_none or fold(said) in _ANY_NAME.split(","):
+            members = list(self.fact.values)
+        if not members or None in members:
+            return None
+        if len(members) == 1:
+            return Meant(f"{'not ' * bool(denied)}contains {members[0]}")
+        lines = [f"{self.fact.name}: contains {member}" for member in members]
+        return self._lines(lines, bool(denied) is not is_none, "one test asks for one name")
 
     def _in_lists(self, rest: str, negated: bool) -> Meant | str | None:
         apart = (

@@ -31,7 +31,7 @@ from reviewbot.policy.language.reasons import read_reasons
 from reviewbot.policy.language.rules import read_rules, rule_names
 from reviewbot.policy.language.schedule import read_hours
 from reviewbot.policy.language.statements import read_statements
-from reviewbot.policy.language.synonyms import ZONES
+from reviewbot.policy.language.synonyms import VALUES, ZONES, meaning
 from reviewbot.policy.language.templates import read_locale
 from reviewbot.policy.language.tests import read_tests
 from reviewbot.policy.language.unused import warn_unused
@@ -46,7 +46,7 @@ from reviewbot.policy.language.yaml import (
 )
 from reviewbot.policy.model import AppliesTo, Policy, PolicyTest
 from reviewbot.policy.notations import plain
-from reviewbot.policy.text_forms import is_name, shape
+from reviewbot.policy.text_forms import asked, is_name, shape
 from reviewbot.policy.values import read_choice
 
 LANGUAGE = 1
@@ -328,8 +328,11 @@ class _PolicyReading:
                 return review
         assert scalar is not None
         message = f'review:  is comments or accounts, not "{scalar.value}"'
-        self.reading.add("P022", scalar, message, among=ACTIONS_OF)
-        return "accounts" if scalar.value.startswith("a") else "comments"
+        meant = meaning(scalar.value, VALUES, ACTIONS_OF)
+        under = asked(meant) if meant else None
+        self.reading.add("P022", scalar, message, among=ACTIONS_OF, under=under)
+        is_account = meant == "accounts" or (meant is None and scalar.value.startswith("a"))
+        return "accounts" if is_account else "comments"
 
     def _declare(self, fields: MappingReader) -> None:
         """Note every name that other parts may use, whether or not what it names is in order."""

@@ -56,10 +56,8 @@ def qualified(
 ) -> Qualified | None:
     """Find what changes an action in a few words; None where nothing does."""
     said = plain(text)
-    rules, reasons = (reading.declared.get(kind, ()) for kind in ("rule", "reason"))
-    named = (*reasons, *(f"by {rule}" for rule in rules))
-    if said in rules or any(f" {said}".endswith(f" {name}") for name in named):
-        return None  # a name may hold any word: `dispute not there`
+    if _is_named(reading, said) or meaning(said, ACTIONS, allowed) is not None:
+        return None
     if (excepted := _excepted(reading, said, allowed, what)) is not None:
         return excepted
     turn = _first(_IF, said)
@@ -74,6 +72,13 @@ def qualified(
     if person is None and len(actions) > 1 and joined:
         return _several_done(actions, what)
     return person or _beside(reading, said, actions[0], what, turn)
+
+
+def _is_named(reading: Reading, said: str) -> bool:
+    """Whether a name ends a text, or is all of it, which may hold any word: `dispute not there`."""
+    rules, reasons = (reading.declared.get(kind, ()) for kind in ("rule", "reason"))
+    named = (*reasons, *(f"by {rule}" for rule in rules))
+    return said in rules or any(f" {said}".endswith(f" {name}") for name in named)
 
 
 def _head(said: str, turn: int | None, allowed: tuple[Action, ...]) -> str:

@@ -218,6 +218,9 @@ class Reading:
             return None if tree.broken else tree
         own = only_text(tree)
         items = [item.value for item in getattr(tree, "items", ()) if isinstance(item, Scalar)]
+        pair = tree.entries[0] if isinstance(tree, Mapping) and len(tree.entries) == 1 else None
+        if own is None and pair is not None and pair[0].value in ("then", "text", "value", "name"):
+            own = getattr(pair[1], "value", None)
         self.add(
             "P031",
             first_line(tree.span),

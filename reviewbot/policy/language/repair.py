@@ -9,7 +9,15 @@ from msgspec.structs import replace
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, FactType
 from reviewbot.policy.diagnostics import Finding, Fix, Severity, Span
 from reviewbot.policy.language.grammar import GUARDRAILS
-from reviewbot.policy.language.lines import FACTS, FREE_TEXTS, KEYS, WORDS, is_moment
+from reviewbot.policy.language.lines import (
+    FACTS,
+    FREE_TEXTS,
+    KEYS,
+    WORDS,
+    is_moment,
+    line_before,
+    wrong_column,
+)
 from reviewbot.policy.notations import plain
 from reviewbot.policy.text_forms import shape
 
@@ -252,11 +260,25 @@ def _look_at(value: _Value, key: str, in_flow: bool) -> tuple[Finding | None, Re
         own = f"{row.group(1)}: {row.group(2)}"
         return value.mistake("P012", message, "", under=f"write  {own}", length=len(text))
     if first in "|>" and not _is_block_head(text):
-        return value.mistake("P012", cannot, _WHOLE)
+        return _behind_block(value, key, cannot)
     colon = text.find(": ")
     if colon < 0 and text.endswith(":") and ": " in key:
         colon = len(text) - 1
     return _colon_inside(value, key, colon) if colon > 0 else None
+
+
+def _behind_block(value: _Value, key: str, cannot: str) -> tuple[Finding, Repair]:
+    """Say what is wrong with a text on the line of its `|`, or with another that begins with such a sign."""
+    name, behind = key.strip(), shape(r"([|>])[-+]? +([\p{L}{\"].*)").fullmatch(value.text)
+    if behind is None or name.removeprefix("- ").rstrip(": ") in WORDS - FREE_TEXTS:
+        return value.mistake("P012", cannot, _WHOLE)
+    sign, own = behind.groups()
+    under = f"write  {name} {own}" if len(own) <= _SHOWN else None
+    message, cure = (
+        f"a text begins on the line below  {sign}",
+        f"or begin a new line behind  {sign}",
+    )
+    return value.mistake("P012", message, cure, under=under, meant=own)
 
 
 def _colon_inside(value: _Value, key: str, colon: int) -> tuple[Finding, Repair]:
@@ -445,7 +467,7 @@ def _layout(lines: list[str], line: int, column: int, problem: Any, path: str) -
     if text.strip() and before >= 0:
         indent = _skip(text, 0)
         span = spot(line, indent, max(1, len(text.rstrip()) - indent))
-        return error(path, "P016", span, *_indentation(lines, line, before))
+        return error(path, "P016", span, *wrong_column(lines, line, before))
     cure = "look at this line and the one above: a missing colon, quote or bracket"
     return error(path, "P017", spot(line, column), "the file cannot be read from here on", cure)
 
@@ -459,36 +481,6 @@ def _bracket(lines: list[str], mark: Any) -> tuple[int, int] | None:
         if column >= 0:
             return number, column
     return None
-
-
-def _indentation(lines: list[str], line: int, before: int) -> tuple[str, str]:
-    """What is wrong with the indentation of a line, and the cure."""
-    here, above = _skip(lines[line], 0), _skip(lines[before], 0)
-    if here > above:
-        message = "the line above lacks a colon, or this line is indented too far"
-        if ":" in lines[before]:
-            has_value = "which has its value already"
-            message = f"this line is indented deeper than line {before + 1}, {has_value}"
-        like = "like the line above, or finish the line above first"
-        return message, f"begin it in column {above + 1}, {like}"
-    cure = "names that belong together begin in the same column and end with a colon"
-    if here == above:
-        what = "a colon, a dash or spaces are missing"
-        return f"this line does not fit the lines above it: {what}", cure
-    fitting = sorted({_skip(text, 0) for text in lines[:line] if text.strip()} - {here})
-    if fitting:
-        nearest = min(fitting, key=lambda column: abs(column - here))
-        cure = f"begin it in column {nearest + 1}, like the lines it belongs to"
-    return "the indentation of this line fits no line above it", cure
-
-
-def line_before(lines: list[str], line: int) -> int:
-    """The nearest line above that says something."""
-    for number in range(min(line, len(lines)) - 1, -1, -1):
-        text = lines[number].strip()
-        if text and not text.startswith("#"):
-            return number
-    return -1
 
 
 def quoted(text: str) -> str:

@@ -9,6 +9,7 @@ from reviewbot.policy.language.actions import read_action
 from reviewbot.policy.language.caps import OWN, RULE_OVER, read_caps, read_over
 from reviewbot.policy.language.conditions import read_all, read_any, read_when_part
 from reviewbot.policy.language.declared import declared_name
+from reviewbot.policy.language.forms import one_or_more
 from reviewbot.policy.language.grammar import ACTION_KEYS, RULE, keys_of
 from reviewbot.policy.language.ladder import read_stage
 from reviewbot.policy.language.people import read_targets
@@ -16,12 +17,12 @@ from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.reasons import question_internals, read_reason
 from reviewbot.policy.language.schedule import read_moment, read_reminders
 from reviewbot.policy.language.spoken import STARTS
-from reviewbot.policy.language.synonyms import KEYS, meaning
+from reviewbot.policy.language.synonyms import FACTS, KEYS, meaning
 from reviewbot.policy.language.templates import read_template
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree
 from reviewbot.policy.model import AllOf, Cap, Condition, Rule, Template, Then, Unless
 from reviewbot.policy.notations import as_share, as_yes_no
-from reviewbot.policy.text_forms import listed
+from reviewbot.policy.text_forms import asked, listed
 from reviewbot.policy.values import read_duration, read_share
 
 
@@ -163,8 +164,17 @@ def _refuse_other_keys(reading: Reading, fields: MappingReader, action: Action) 
             "P120",
             fields.key_span(key),
             f"{key}:  does not belong to  then: {action.value}",
-            cure=f"it belongs to {listed(owners)}" if owners else f"delete  {key}:",
+            cure=f"it belongs to {listed(owners)}"
+            if owners
+            else _INSTEAD.get(key, "delete the line"),
         )
+
+
+_INSTEAD = {
+    "comment": "a remark for readers is  note:",
+    "reason": "what the other side reads is  comment:",
+}
+"""What is meant by keys that belong to the other kind of review."""
 
 
 def _require(reading: Reading, fields: MappingReader, action: Action) -> None:
@@ -200,7 +210,13 @@ def _read_by_them(reading: Reading, tree: Tree | None, what: str) -> Template | 
 
 
 def _corrections(reading: Reading, tree: Tree | None) -> tuple[tuple[str, Template], ...]:
-    mapping = reading.mapping(tree, "fields:", "username: Please drop the digits.")
+    texts = [item.value for item in one_or_more(tree) if isinstance(item, Scalar)]
+    own = "  and  ".join(f"{text}:  with what to change" for text in texts)
+    if isinstance(tree, Sequence) and texts:
+        message = "fields:  takes a line for each field, and none of them begins with a dash"
+        reading.add("P031", first_line(tree.span), message, cure=f"write below it  {own}")
+        return ()
+    mapping = reading.mapping(tree, "fields:", own or "username: Please drop the digits.")
     takes = f"it takes {listed(CORRECTABLE_FIELDS)}"
     if mapping is not None and not mapping.entries:
         reading.add("P124", mapping.span, "fields:  names no field", cure=takes)
@@ -209,7 +225,9 @@ def _corrections(reading: Reading, tree: Tree | None) -> tuple[tuple[str, Templa
         template = _read_by_them(reading, value, f"the text for {key.value}")
         if key.value not in CORRECTABLE_FIELDS:
             message = f'no field of a profile that can be corrected is called "{key.value}"'
-            reading.add("P020", key, message, among=CORRECTABLE_FIELDS, cure=takes)
+            fact = meaning(key.value, FACTS, [f"profile.{field}" for field in CORRECTABLE_FIELDS])
+            under = asked(fact.removeprefix("profile.")) if fact else None
+            reading.add("P020", key, message, among=CORRECTABLE_FIELDS, under=under, cure=takes)
         elif template is not None:
             found.append((key.value, template))
     return tuple(found)

@@ -342,7 +342,8 @@ class LineWalk:
             self.swap(here, len(line), f": {value}".rstrip(), message, (begins, here))
 
     def _alone(self, word: str, begins: int) -> bool:
-        """`dispute` or `always` with nothing else on the line."""
+        """`dispute`, `=> dispute` or `always` with nothing else on the line."""
+        word = word.lstrip("=-> →")
         if word not in (*_ACTIONS, "always") or self.continues(begins):
             return False
         said, message = f"then: {word}", "then:  is missing in front of this"

@@ -187,6 +187,9 @@ _OTHERWISE = {
     r"^((?:at most |max\.? |höchstens )?)-(\d)": "\\1\\2",
     r"(?:\bper |\bpro )?\b(?:today|heute|(?:until|till|bis) (?:midnight|mitternacht))$": " per kalendertag",
     r"\b([1-9]\d{0,2})\.(\d{3})( ?(?:usd|\$|dollar))": "\\1\\2\\3",
+    r",$| ?\([^()]*\)$| ?(?:#|//).*$": "",
+    r"^(?:only )?(?:the first|die ersten|nur die ersten) (\d)": "\\1",
+    r"\b(?:calendar|kalender) ?(week|month|woche|monat)\b": "\\1",
     r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$": "\\1",
 }
 
@@ -221,7 +224,7 @@ def as_cap(text: str, kind: str) -> tuple[str, bool] | None:
 def _per_account(said: str, kind: str) -> tuple[str, str]:
     """Take off that a cap counts for each account, which only some say."""
     one = shape(
-        r"(.*?) ?(?:per|for each|for every|for|each|every|pro|je|an|für|für jede[sn]?|/) ?(?:account|konto|user|manager)s?\b(.*)"
+        r"(.*?) ?(?:per|for each|for every|for|each|every|pro|je|an|für|für jede[sn]?|und|and|/) ?(?:account|konto|user|manager|person|creator)s?\b(.*)"
     ).fullmatch(said)
     if one is None:
         return said, ""

@@ -122,8 +122,9 @@ def _refuse_bare_facts(reading: Reading, scalar: Scalar) -> None:
         at = end
         name = text[start:end].rstrip(".")
         end = start + len(name)
-        if name.partition(".")[0] not in families or text[:start].endswith(("/", "@")):
-            continue
+        if name.partition(".")[0] not in families or shape(r"/$|\S@$").search(text[:start]):
+            continue  # an address
+        start -= text[:start].endswith("@")
         if _in_braces(text, start):
             continue
         opened = 0

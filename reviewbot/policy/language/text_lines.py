@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from reviewbot.domain.task import PLATFORMS
-from reviewbot.policy.language.lines import FREE_TEXTS, KEYS, ROUND, indent_of, is_closed, parts_of
-from reviewbot.policy.language.repair import line_before
+from reviewbot.policy.language.lines import (
+    FREE_TEXTS,
+    KEYS,
+    ROUND,
+    indent_of,
+    is_closed,
+    line_before,
+    parts_of,
+)
 from reviewbot.policy.language.slips import LineWalk
 from reviewbot.policy.text_forms import is_name, shape
 

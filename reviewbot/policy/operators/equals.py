@@ -69,7 +69,8 @@ def parse_equals(asked: Argument) -> FactTest:
     fact = asked.fact
     if fact.type is FactType.NAMES:
         message = f"{fact.name} is a list of names, which a plain value cannot equal"
-        raise asked.refused("P109", message, under=f"write  contains {asked.rest}")
+        no = "not " * asked.negated
+        raise asked.refused("P109", message, under=f"write  {no}contains {asked.rest}")
     if asked.rest.startswith("["):
         read = [read_listed(text, at, fact, asked.zone) for text, at in _split_list(asked)]
         values, exact = zip(*read, strict=True)
