@@ -244,7 +244,7 @@ class _Walk(TextWalk):
             return False
         is_new = self.shift != column - wanted.column
         # In the column of dashes it may as well be an entry of its own, or lack the name above it.
-        doubt = not is_item and self._among_dashes(column, key)
+        doubt = not is_item and self._among_dashes(column, key, wanted)
         if is_new:
             self._say_column(column, wanted, among_dashes=doubt)
         known = is_item or (key is not None and wanted.takes(key) and not doubt)
@@ -282,12 +282,21 @@ class _Walk(TextWalk):
             return False
         if self.above in DECLARED.values():
             return key not in WORDS
+        if level.parent in DECLARED.values():
+            return key in WORDS
         return self.above in OPENS - LISTS and (key in WORDS or is_moment(key))
 
-    def _among_dashes(self, column: int, key: str | None) -> bool:
-        """Whether a test stands in the column of alternatives."""
-        is_test = key in FACTS - KEYS or key in CONDITION.keys
-        return is_test and any(lvl.is_list and lvl.column == column for lvl in self.levels)
+    def _among_dashes(self, column: int, key: str | None, wanted: Level) -> bool:
+        """Whether a test stands in the column of alternatives, or would be put among those of one from afar."""
+        if key not in FACTS - KEYS and key not in CONDITION.keys:
+            return False
+        lists = [level for level in self.levels if level.is_list]
+        is_far = abs(column - wanted.column) > 1
+        return any(
+            level.column == column or (is_far and level.column + 2 == wanted.column)
+            for level in lists
+            if level.parent not in ("rules", "tests", "never")
+        )
 
     def _dash_is_wrong(self, column: int, is_item: bool, key: str) -> bool:
         return self._dash_too_many(column, key) if is_item else self._missing_dash(column, key)
@@ -308,7 +317,9 @@ class _Walk(TextWalk):
 
     def _dash_too_many(self, column: int, key: str) -> bool:
         """A dash in front of a key that belongs to the entry above, or of a name among names."""
-        own = next((level for level in self.levels if level.column == column), None)
+        own = next((level for level in reversed(self.levels) if level.column == column), None)
+        if self.open and self.above in (*LISTS, "unless"):
+            return False  # entries may begin in the column of their name
         if own is not None and own.keys and own.parent in _OF_NAMES and not own.is_list:
             return self._dash_among_names(own, key)
         if column == 0 and key in POLICY.keys and key not in self.levels[0].keys:

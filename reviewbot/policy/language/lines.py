@@ -37,6 +37,11 @@ ROUND = r"(?:the )?(?:(\S+?)[.-]? ?(?:round|runde)|(?:round|runde|versuch|try) ?
 """A round by another name than `round 1`."""
 
 
+SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
+SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
+"""The words of a test, by the sign that other tools have for them."""
+
+
 class Edit(NamedTuple):
     """Words of a line (from 0), and what stands in their place."""
 
@@ -158,6 +163,16 @@ def _of_level(lines: list[str], number: int, wanted: int, until: int) -> list[tu
 def is_moment(key: str) -> bool:
     """Whether a key is a moment: `6h before deadline`."""
     return shape(r"\d+[smhd]\w* (?:before|after) \w+").fullmatch(key) is not None
+
+
+def key_before(text: str, colon: int) -> str | None:
+    """The key or the moment in front of a colon within a value, with what stands behind it."""
+    words = text[:colon].split(" ")
+    for many in (3, 2, 1):
+        second = " ".join(words[-many:])
+        if len(words) > many and (second in KEYS or is_moment(second)):
+            return f"{second}{text[colon:]}"
+    return None
 
 
 def behind_dashes(line: str, at: int) -> int:

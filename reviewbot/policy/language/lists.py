@@ -59,7 +59,10 @@ class ListFiles:
 def read_lists(reading: Reading, tree: Tree | None, files: ListFiles) -> tuple[NamedList, ...]:
     """Read `lists:`."""
     entries = reading.named_entries(tree, "lists:", "watched: [lumen, orbit]", "a list")
-    return tuple(_list(reading, key.value, value, files) for key, value in entries)
+    return tuple(
+        _misplaced(reading, key.value, value) or _list(reading, key.value, value, files)
+        for key, value in entries
+    )
 
 
 def warn_expired(reading: Reading, lists: tuple[NamedList, ...], today: date) -> None:
@@ -78,6 +81,16 @@ def warn_expired(reading: Reading, lists: tuple[NamedList, ...], today: date) ->
                 path = None
             cure = "renew the date, or remove the entry"
             reading.add(code, place, message, severity=quiet, cure=cure, path=path)
+
+
+def _misplaced(reading: Reading, name: str, tree: Tree) -> NamedList | None:
+    """Report a key of a list where the name of one stands."""
+    if name not in (*LIST_ENTRY.keys, *LIST_FILE.keys) or isinstance(tree, Mapping):
+        return None
+    message = f"{name}:  belongs to a list, and stands here where the name of one does"
+    cure = "begin it further right, under the other lines of its list"
+    reading.add("P020", first_line(tree.span), message, cure=cure)
+    return NamedList(name=name, entries=(), span=first_line(tree.span))
 
 
 def _list(reading: Reading, name: str, tree: Tree, files: ListFiles) -> NamedList:

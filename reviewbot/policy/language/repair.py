@@ -14,7 +14,7 @@ from reviewbot.policy.language.lines import (
     FREE_TEXTS,
     KEYS,
     WORDS,
-    is_moment,
+    key_before,
     line_before,
     wrong_column,
 )
@@ -311,7 +311,7 @@ def _colon_inside(value: _Value, key: str, colon: int) -> tuple[Finding, Repair]
             length=len(second),
         )
     message = "a colon followed by a space stands inside a text without quotes"
-    if lost := _key_before(text, colon):
+    if lost := key_before(text, colon):
         cure = f"{_WHOLE}:  {quoted(text)}  or, where a line break was lost, write  {lost}  on a line of its own"
         return value.mistake("P013", message, cure, at=colon)
     return value.mistake("P013", message, _WHOLE, at=colon, fixed=True)
@@ -321,11 +321,15 @@ _TAKES_WORDS = {"then", "if undecided", "expect", "limit", "hold", "rollout", *G
 """Keys behind which what is written is known better by who reads it."""
 
 
+_ALONE = ("then", "if undecided", "expect", "people too", "fallback exempt")
+"""Keys with one word behind them, so that a second key can only have lost its line break."""
+
+
 def _is_test(key: str, text: str) -> bool:
     """Whether a value is a test that only YAML stumbles over: `> 5`, `"a" or "b"`."""
     fact = key.strip().removeprefix("- ").rstrip(": ")
     if fact in _TAKES_WORDS and text[0].isalpha():
-        return True
+        return fact not in _ALONE or _second_key(key, text, max(0, text.find(": "))) is None
     if text[0] in "\"'":
         rest = text.rpartition(text[0])[2].strip()
         whole = text.count(text[0]) == 2 and rest[:1] in ("", "#")
@@ -355,17 +359,7 @@ def _brackets(value: _Value, in_flow: bool) -> tuple[Finding, Repair] | None:
 def _second_key(key: str, text: str, colon: int) -> str | None:
     """A second key of the language behind the value of one that takes no sentence."""
     is_free = key.strip().removeprefix("- ").rstrip(": ") in FREE_TEXTS
-    return None if is_free else _key_before(text, colon)
-
-
-def _key_before(text: str, colon: int) -> str | None:
-    """The key or the moment in front of a colon within a value, with what stands behind it."""
-    words = text[:colon].split(" ")
-    for many in (3, 2, 1):
-        second = " ".join(words[-many:])
-        if len(words) > many and (second in KEYS or is_moment(second)):
-            return f"{second}{text[colon:]}"
-    return None
+    return None if is_free else key_before(text, colon)
 
 
 def _second_test(key: str, text: str) -> tuple[str, str | None]:

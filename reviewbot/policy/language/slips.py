@@ -14,6 +14,7 @@ from reviewbot.policy.language.lines import (
     FREE_TEXTS,
     LISTS,
     OPENS,
+    SAID,
     Edit,
     Level,
     behind_dashes,
@@ -33,8 +34,6 @@ _BULLET = r"([\p{So}\p{Co}•‣⁃·*+»›→⇒–—‒−]|[-=]>|\(?\d{1,3}
 _SIGN = r"\p{Zs}*(==?>?|:=|[~:]=|->|≔|=:|;|\. |→|⇒|≠|!=|<>|<=|>=|≤|≥|<|>)\p{Zs}*(.*)"
 _NAMED_ENTRIES = ("rules", "tests", "never")
 _JOINTS = ("or", "oder", "||", "else", "and", "und", "&&", "&", "but", "+")
-_SAID = dict.fromkeys((">=", "≥"), "at least ") | dict.fromkeys(("<=", "≤"), "at most ")
-_SAID |= dict.fromkeys(("!=", "<>", "≠"), "not ") | {">": "more than ", "<": "less than "}
 _SIGNS = (
     ("- ", "an entry begins with a hyphen  -,  not with"),
     ("", "nothing stands in front of this, not"),
@@ -461,7 +460,7 @@ class LineWalk:
         """`key = value`, `key >= 5`, `key != value`."""
         message = f"the sign  {sign}  is not used here"
         at = here + self.lines[self.now][here:].index(sign)
-        meant = f": {_SAID.get(sign, '')}{value}".rstrip()
+        meant = f": {SAID.get(sign, '')}{value}".rstrip()
         self.swap(here, len(self.lines[self.now]), meant, message, (at, at + len(sign)))
 
     def _bare_name(self, line: str, begins: int) -> None:

@@ -134,12 +134,26 @@ def _refuse_bare_facts(reading: Reading, scalar: Scalar) -> None:
         ):
             opened += 1
         if name in reading.facts:
-            place = (scalar, start - opened, end + opened)
-            message = f"the fact {name} stands outside of braces, so its name is what is read"
-            write = f"{{{name}}}"
-            reading.add("P025", place, message, under=f"write  {write}", replacement=write)
+            _refuse_bare(reading, scalar, name, (start, opened))
         elif opened:
             refuse_fact(reading, scalar, (start, end), code="P025")
+
+
+def _refuse_bare(reading: Reading, scalar: Scalar, name: str, at: tuple[int, int]) -> None:
+    """Report the name of a fact; at the start of a line with a colon it may be a test that went astray."""
+    text, (start, opened) = scalar.value, at
+    end = start + len(name)
+    message = f"the fact {name} stands outside of braces, so its name is what is read"
+    before = text[text.rfind("\n", 0, start) + 1 : start].strip("- ")
+    is_line = not before and text[end : end + 2] == ": "
+    reading.add(
+        "P025",
+        (scalar, start - opened, end + opened),
+        message,
+        under=f"write  {{{name}}}",
+        cure="or, where it is a line of the policy, begin it further left" if is_line else None,
+        replacement=None if is_line else f"{{{name}}}",
+    )
 
 
 _LEFTOVERS = {
