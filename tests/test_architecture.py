@@ -175,8 +175,8 @@ YEARS = 1_900
 NOUNS = 50
 """What the nouns of loops add where a line no longer fits, the age of a list, and a file of its own for revisions."""
 
-WORDS = 840
-"""What the words of a desk in limits, statements, named conditions, cases of texts, tests and account reviews add, in lines."""
+WORDS = 960
+"""What the words of a desk in limits, statements, named conditions, cases of texts, tests, account reviews and denials add."""
 
 SHEETS = 600
 """What list files as people save them, lines that moved, and lines that a text swallowed add, in lines."""

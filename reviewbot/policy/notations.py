@@ -154,6 +154,11 @@ def as_count(text: str) -> str | None:
     text = "6" if text.casefold() in ("half a dozen", "ein halbes dutzend") else text
     if text.casefold() in _NUMBERS or shape(r"[\doli]+").fullmatch(text):
         return as_number(text)
+    hundreds = shape(r"(\p{L}+?)[ -]?(?:hundred|hundert)").fullmatch(text)
+    if hundreds is not None and (many := as_count(hundreds.group(1))) is not None:
+        return str(int(many) * 100)
+    if shape(r"[\d.,]+ ?k").fullmatch(text):
+        return as_number(text)
     found = shape(r"(.*\d|[\p{L}-]+)(?: ?x|(?:st|nd|rd|th|\.)?(?: \p{L}+)?)?").fullmatch(text)
     if found is None:
         return None

@@ -92,9 +92,8 @@ def _misread_cap(reading: Reading, key: str, scalar: Scalar, misread: Misread) -
     if (elsewhere := _of_another_key(key, scalar.value)) is not None:
         reading.add(misread.code, scalar, elsewhere[0], under=elsewhere[1])
         return
-    if texts := _several_caps(scalar.value, kind):
-        under = f"write  [{', '.join(texts)}]"
-        reading.add(misread.code, scalar, "one limit stands in one text", under=under)
+    if (several := _several(key, scalar.value)) is not None:
+        reading.add(misread.code, scalar, "one limit stands in one text", under=several)
         return
     meant, sure = spelt(scalar.value, CAP_WORDS, lambda said: as_cap(said, kind))
     if fold(scalar.value) in _NO_CAP.split(","):
@@ -191,6 +190,22 @@ def _per_task(text: str) -> str | None:
     form = r"(?:.*?\D)?(\d.*?) (?:per|a|an|each|pro|je) (?:task|comment|aufgabe|kommentar)"
     found = shape(form).fullmatch(fold(text))
     return as_money(found.group(1)) if found else None
+
+
+def _several(key: str, text: str) -> str | None:
+    """How several limits in one text are written: in brackets, and for each account in the rule."""
+    in_rule = key in ("approvals", "money approved") and shape(_EACH).search(text) is not None
+    texts = _several_caps(text, "any" if in_rule else _KINDS.get(key, "count"))
+    there = [cap for cap in texts if in_rule and " account " in cap]
+    here = ", ".join(cap for cap in texts if cap not in there)
+    if not texts:
+        return None
+    if not there:
+        return f"write  [{here}]"
+    return f"write here  {here},  and in the rule that pays  limit: {', '.join(there)}"
+
+
+_EACH = r"\b(?:account|konto|manager|user)"
 
 
 def _several_caps(text: str, kind: str) -> list[str]:

@@ -438,7 +438,9 @@ def _written(tree: Tree) -> str:
 
 def _refuse_without(reading: Reading, fields: MappingReader) -> None:
     """Report that there is no `when:`, unless `always:` stands where it cannot, which was told."""
-    if "always" in fields.strange:
+    if any(
+        shape(r"always|.*\b(?:when|wenn|if|falls)\b.*").fullmatch(key) for key in fields.strange
+    ):
         return
     cure = "for one that always matches write  always: yes"
     if fields.what != RULE.what:

@@ -216,6 +216,13 @@ def _pause(reading: Reading, fields: MappingReader, key: str) -> Condition | Non
         named = f"hours are said by  {own}:  with the name of hours in which it may be done"
         reading.add("P031", tree, f"{key}:  looks at all tasks, not at the clock", cure=named)
         return None
+    if isinstance(tree, Sequence) and len(tree.items) > 1:
+        message = f"{key}:  takes lines that must all hold, without dashes"
+        either = (
+            "remove the dashes; where one is enough write  any of:  above them, and them further in"
+        )
+        reading.add("P031", first_line(tree.span), message, cure=either)
+        return None
     condition = read_all(reading, tree, f"{key}:")
     for line in _lines(condition):
         if not line.fact.startswith("fleet."):

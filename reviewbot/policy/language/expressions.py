@@ -7,14 +7,15 @@ from itertools import pairwise
 
 from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.language.meant import meant_test
+from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.synonyms import FACTS, meaning
 from reviewbot.policy.language.yaml import Mapping as Lines
 from reviewbot.policy.language.yaml import Scalar, Sequence
-from reviewbot.policy.notations import plain
+from reviewbot.policy.notations import in_dollars, plain
 from reviewbot.policy.operators import OneOf, Range, read_test
-from reviewbot.policy.operators.phrases import COMPARISONS, begins
-from reviewbot.policy.text_forms import only_cure, shape
+from reviewbot.policy.operators.phrases import COMPARISONS, IS, NOT, TEXTS, begins
+from reviewbot.policy.text_forms import fold, only_cure, shape
 from reviewbot.policy.values import Misread
 
 _SUBJECT = (
@@ -48,7 +49,7 @@ def lines_of(
         joints.append(joint.group(0) if joint else "")
         test = test[: len(test) - len(joints[-1])] if end < len(said) else test
         denied = shape(r"\b(?:not|nicht)\b|!").search(joints[-2])
-        line = _test(reading, test, fact, denied=denied is not None)
+        line = test_of(reading, test, fact, denied=denied is not None)
         if line is None:
             return None
         lines.append(f"{fact.name}: {line}")
@@ -63,7 +64,7 @@ _LIKELY = ("last.outcome_kind", "task.platform", "task.cm_payout_amount", "task.
 def _without_fact(reading: Reading, said: str, facts: Mapping[str, Fact]) -> str | None:
     """The line that a fact with its value is, or a test alone: `wrong_account`, `in list watched`."""
     name, _, rest = said.partition(" ")
-    if name in facts and (alone := _test(reading, rest, facts[name], denied=False)):
+    if name in facts and (alone := test_of(reading, rest, facts[name], denied=False)):
         return f"{name}: {alone}"
     likely = (name if name in facts else name.rpartition(".")[2] for name in _LIKELY)
     for name in (name for name in likely if name in facts):
@@ -85,9 +86,9 @@ def with_its_words(
     words = name.split()
     fact = next((facts[word] for word in words if word in facts), None)
     said = " ".join(word for word in words if word not in facts)
-    if fact is None or begins(f"{said} ", COMPARISONS) is None:
+    if fact is None or not any(begins(said, words) for words in (COMPARISONS, TEXTS, NOT, IS)):
         return None
-    line = _test(reading, f"{said} {behind}", fact, denied=False)
+    line = test_of(reading, f"{said} {behind}", fact, denied=False)
     return None if line is None else f"{fact.name}: {line}"
 
 
@@ -110,7 +111,8 @@ def _fact(word: str, facts: Mapping[str, Fact]) -> Fact | None:
     return facts.get(name or meaning(word.rpartition(".")[2], FACTS, facts) or "")
 
 
-def _test(reading: Reading, text: str, fact: Fact, *, denied: bool) -> str | None:
+def test_of(reading: Reading, text: str, fact: Fact, *, denied: bool) -> str | None:
+    """What a text asks of a fact, as the language writes it."""
     said = text.strip(" .()").removeprefix(":").strip()
     for value in (said, said.strip("\"'")):
         tried = f"not {value}" if denied else value
@@ -153,3 +155,25 @@ def as_between(reading: Reading, fact: Fact, texts: tuple[str, str]) -> str | No
     if low is None or high is None or fact.type is FactType.MOMENT:
         return None
     return f"between {low} and {high}"
+
+
+def as_dollars(reading: Reading, text: str, fact: Fact) -> Meant | None:
+    """What is meant by an amount in another currency: as much in dollars, perhaps."""
+    said = in_dollars(text)
+    euros = (
+        meant_test(reading, said, fact) if fact.type is FactType.MONEY and said != text else None
+    )
+    if euros is None or not euros.text:
+        return None
+    cure = f"write the amount in dollars; where it is as much,  {euros.text}"
+    return Meant("", why="amounts are in US dollars", cure=cure)
+
+
+def of_a_platform(reading: Reading, text: str, fact: Fact) -> Meant | None:
+    """What is meant by `more than 35% on tiktok` of a fact that each platform has of its own."""
+    on = shape(r"(.*\d.*?),? (?:on|for|at|auf|bei|für) (tiktok|instagram)").fullmatch(fold(text))
+    own = f"{fact.name}_{on.group(2)}" if on else ""
+    if on is None or own not in reading.facts:
+        return None
+    test = test_of(reading, on.group(1), fact, denied=False)
+    return Meant("", why="each platform has a fact of its own", cure=f"write  {own}: {test}")

@@ -80,6 +80,15 @@ def only_text(tree: Tree) -> str | None:
     return only.value if isinstance(only, Scalar) else None
 
 
+def text_below(tree: Tree) -> str | None:
+    """The text that stands below its name in one line: `then: escalate` below `when over:`."""
+    key, value = (
+        tree.entries[0] if isinstance(tree, Mapping) and len(tree.entries) == 1 else (None, None)
+    )
+    is_name = key is not None and key.value in ("then", "text", "value", "name", "to", "who")
+    return value.value if is_name and isinstance(value, Scalar) else None
+
+
 def one_or_more(tree: Tree | None) -> tuple[Tree, ...]:
     """Take a value or a list of values as a list."""
     if tree is None:
@@ -172,9 +181,16 @@ def home_of(key: str, value: str | None = None) -> str | None:
     return f"write  {written}  below  {places}"
 
 
+_TURNED = r"\b(?:not|nicht|no|never|nie|niemals|don'?t|kein\p{L}*|unless|outside|ausserhalb|except|ausser|without|ohne)\b"
+"""Words that turn a key round, of which no other name of it is to be made."""
+_PER_TIME = r"(?:max |maximum )?(approvals|disputes|money approved|money|payments|budget) (?:per|a|each|pro) (day|hour|tag|stunde)"
+"""A limit whose key names the time that it counts in."""
+
+
 def _is_denied(key: str) -> bool:
-    """Whether a key is denied, and so is no other name of it."""
-    return bool({"not", "nicht"} & {*fold(key).split()}) and fold(key) not in KEYS
+    """Whether a key is denied or says its own time, and so is no other name of one without that."""
+    said = fold(key)
+    return (shape(_TURNED).search(said) or shape(_PER_TIME).fullmatch(said)) and said not in KEYS
 
 
 def meant_key(
@@ -200,6 +216,8 @@ def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     value = tree.value if isinstance(tree, Scalar) else None
     if (own := _in_its_part(key, value, names)) is not None:
         return own
+    if shape(_TURNED).search(fold(key)) and home_of(key) is None:
+        return _denied(fold(key), names)
     if len(key.split()) > _MOST_WORDS:
         return f"if it is a remark write  # {key}"
     said = OF_OTHERS.get(fold(key), (None,))[0] if "then" in names else None
@@ -207,6 +225,23 @@ def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
         said = f"write  {key}: {value}  below  when:  of a rule" if value else None
     elsewhere = home_of(key, value) or home_of(meaning(key, KEYS, _homes()) or "", value)
     return said or elsewhere or f"it takes {listed(names)}"
+
+
+def _denied(key: str, names: tuple[str, ...]) -> str:
+    """What to do about a key that is denied: `no repeat`, `not when`, `do not remind`."""
+    said = str(shape(rf"\b(?:do|does|is|must|may|the) |{_TURNED}").sub("", key))
+    said = " ".join(said.split())
+    own = next((name for name in names if name in (said, f"{said} too")), None)
+    if own in ("when", "when any"):
+        return "write  unless:  beside  when:,  or put  not  behind the colon of a test"
+    if own in ("act during", "disputes during", "approvals during"):
+        return (
+            f"hours that are outside of it get a name under  hours:,  which stands behind  {own}:"
+        )
+    if own in ("repeat", "shadow", "people too", "fallback exempt"):
+        return f"write  {own}: no"
+    named = f"{own}:  is" if own else "a key is"
+    return f"{named} not denied: say what is to be, or delete the line"
 
 
 def _in_its_part(key: str, value: str | None, names: tuple[str, ...]) -> str | None:
@@ -224,6 +259,8 @@ def _of_a_statement(key: str, value: str, names: tuple[str, ...]) -> str | None:
     who = value if value in whos else meaning(value, VALUES, whos)
     if who is not None and "but" in names:
         return f"write  but: {who}"
+    if fold(key) in ("never", "never then", "not") and "but" in names and value:
+        return f"write  then: {value}"
     if fold(key) == "always" and "but" in names:
         return "for every task write  when:  and below it  task.id: known"
     if "when" not in names:
@@ -260,6 +297,29 @@ def _for_each(limit: str) -> str:
     return limit if "account" in limit else limit.replace(" per ", " per account per ", 1)
 
 
+def _of_two_words(key: str, value: str | None) -> str | None:
+    """What a guardrail is whose key says more: `disputes per day`, `no disputes during`, `pause disputes unless`."""
+    timed, own = shape(_PER_TIME).fullmatch(key), (value or "").removeprefix("at most ")
+    if timed is not None and own[:1].isdigit():
+        counted = meaning(timed.group(1), KEYS, _CAPS) or timed.group(1)
+        period = {"tag": "day", "stunde": "hour"}.get(timed.group(2), timed.group(2))
+        return f"write  {counted}: at most {own} per {period}"
+    both = shape(r"(?:disputes|approvals) (?:and|und|&) (?:disputes|approvals) during").fullmatch(
+        key
+    )
+    if both is not None:
+        return f"write  disputes during: {value}  and below it  approvals during: {value}"
+    deeds = [deed for deed in ("disputes", "approvals") if deed in key]
+    if len(deeds) != 1 or shape(_TURNED).search(key) is None:
+        return None
+    if key.startswith("pause"):
+        return f"write  pause {deeds[0]} when:  and below it the opposite of these tests"
+    return (
+        f"write  {deeds[0]} during:  with the name of the hours in which they may be sent;"
+        f" those outside of {value} get a name under  hours:"
+    )
+
+
 _LIMITS = r"(?:daily |hourly |day |hour )?(?:limit|cap|maximum|max|limite?s?|grenze)"
 _PAUSES = ("pause when", "pause", "stop when", "pause all when")
 
@@ -268,6 +328,8 @@ def _of_a_guardrail(key: str, value: str | None) -> str | None:
     """What a guardrail is that has another name: hours, a pause, a limit for each account, or `limit` alone."""
     if key in ("act during", "hours", "during"):
         return f"write  disputes during: {value}  or  approvals during: {value}"
+    if (spoken := _of_two_words(key, value)) is not None:
+        return spoken
     if key in _PAUSES:
         return "write  pause disputes when:  or  pause approvals when:"
     if not value:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from reviewbot.policy.catalog import ATTEMPT_FACTS, CATALOGUE, Fact, FactType, described
 from reviewbot.policy.language.declared import declared_name, undeclared
-from reviewbot.policy.language.expressions import with_its_words
+from reviewbot.policy.language.expressions import as_dollars, of_a_platform, test_of, with_its_words
 from reviewbot.policy.language.forms import home_of
 from reviewbot.policy.language.grammar import CONDITION, RULE
 from reviewbot.policy.language.meant import meant_test, meant_value
@@ -16,7 +16,7 @@ from reviewbot.policy.language.spoken import clock_in
 from reviewbot.policy.language.synonyms import FACTS, KEYS, meaning, meaning_inside
 from reviewbot.policy.language.yaml import Scalar, Sequence
 from reviewbot.policy.model import FactTest
-from reviewbot.policy.notations import as_number, as_percent, as_yes_no, in_dollars
+from reviewbot.policy.notations import as_number, as_percent, as_yes_no
 from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import (
     asked,
@@ -116,6 +116,16 @@ def _refuse_line(reading: Reading, scalar: Scalar, name: str, facts: Mapping[str
     return True
 
 
+_OPPOSITES = {
+    "any of": "none of:",
+    "none of": "any of:",
+    "any check": "no check:",
+    "no check": "any check:",
+    "every check": "none of:  and below it  - every check:",
+}
+"""What is asked by a group that is denied."""
+
+
 def _refuse_not(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> bool:
     """Report `not` in front of a fact; whether it stood there."""
     if _refuse_joint(reading, scalar, facts):
@@ -126,12 +136,17 @@ def _refuse_not(reading: Reading, scalar: Scalar, facts: Mapping[str, Fact]) -> 
         under = f"write  none of:  and below it  - condition: {_behind(reading, scalar)}"
         reading.add("P021", scalar, message, under=under)
         return True
+    if turned is not None and turned[2] in _OPPOSITES:
+        message = f"not  does not stand in front of  {turned[2]}:"
+        reading.add("P021", scalar, message, under=f"write  {_OPPOSITES[turned[2]]}")
+        return True
     fact = None if turned is None else facts.get(only_cure(turned[2], facts) or "")
     if fact is None:
         return False
     rest = _behind(reading, scalar)
+    test = test_of(reading, rest, fact, denied=True) or f"not {rest}"
     message = "not  stands behind the colon, in front of the value"
-    reading.add("P021", scalar, message, under=f"write  {fact.name}: not {rest}")
+    reading.add("P021", scalar, message, under=f"write  {fact.name}: {test}")
     return True
 
 
@@ -283,11 +298,8 @@ def _misread(
     reading: Reading, scalar: Scalar, misread: Misread, fact: Fact, meant: Meant | None
 ) -> None:
     see, detail = see_facts(fact.name), detail_of(fact)
-    if meant is None and fact.type is FactType.MONEY:
-        in_usd = in_dollars(scalar.value)
-        euros = meant_test(reading, in_usd, fact) if in_usd != scalar.value else None
-        cure = f"write the amount in dollars; where it is as much,  {euros.text}" if euros else None
-        meant = Meant("", why="amounts are in US dollars", cure=cure) if cure else None
+    meant = of_a_platform(reading, scalar.value, fact) or meant
+    meant = meant or as_dollars(reading, scalar.value, fact)
     if meant is None:
         reading.misread(scalar, misread, detail=detail, see=see)
         return

@@ -35,7 +35,7 @@ def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tupl
 
 
 _ALL = "everyone,everybody,all,alle,anyone,anybody,jeder,alle leute,all people,the whole team,somebody,someone,jemand,irgendwer"
-_NOBODY = r"(?:nobody|no ?one|none|nothing|no|never|null|~|niemand\p{L}*|keiner|tbd|todo|\?|-)"
+_NOBODY = r"(?:nobody|no ?one|none|nothing|no|never|null|~|niemand\p{L}*|keiner|tbd|todo|\?+|-)"
 _SAID_OF = (
     r"(?:to|an|remind|tell|email|mail|ask|inform|notify|only|nur) (.+)|(.+?) (?:by (?:e-?mail|mail|phone)|per mail|via \p{L}+|only|nur|twice)"
     r"|[(<](.+)[)>]|@(\p{L}+)|(.+?) ?[(<][^()<>]+[)>]|(?:the|our|my|dem|den|der|das|die|unser\p{L}*|mein\p{L}*) (.+)"

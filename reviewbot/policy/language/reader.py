@@ -26,6 +26,7 @@ from reviewbot.policy.language.forms import (
     only_text,
     part_of,
     several_as_one,
+    text_below,
     with_own,
 )
 from reviewbot.policy.language.grammar import DECLARED, MAY_BE_EMPTY, GrammarSection
@@ -216,11 +217,8 @@ class Reading:
                 self.empty(tree, what, wanted)
                 return None
             return None if tree.broken else tree
-        own = only_text(tree)
+        own = only_text(tree) or text_below(tree)
         items = [item.value for item in getattr(tree, "items", ()) if isinstance(item, Scalar)]
-        pair = tree.entries[0] if isinstance(tree, Mapping) and len(tree.entries) == 1 else None
-        if own is None and pair is not None and pair[0].value in ("then", "text", "value", "name"):
-            own = getattr(pair[1], "value", None)
         self.add(
             "P031",
             first_line(tree.span),

@@ -368,6 +368,10 @@ def _no_reminder(reading: Reading, scalar: Scalar, part: str) -> tuple[str, str]
     """What to say of one text where reminders stand: nobody, or a moment alone."""
     if fold(scalar.value) in NO_REMINDER.split(","):
         return f"{part} says whom to remind and when", "delete the line"
+    length = as_duration(scalar.value)
+    if length is not None:
+        message = f"{part} says at what moment, and behind a colon whom to tell"
+        return message, f"write below it  {length} {_END}:  and behind it who"
     if not is_moment(reading, scalar, scalar.value):
         return None
     message = f"{part} says at what moment, and behind a colon whom to tell"

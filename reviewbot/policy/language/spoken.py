@@ -228,7 +228,8 @@ def _per_account(said: str, kind: str) -> tuple[str, str]:
     ).fullmatch(said)
     if one is None:
         return said, ""
-    return f"{one.group(1)}{one.group(2)}".strip(" ,:"), "per account " * (kind == "any")
+    rest = shape(r"^ (?:und|and) (?:per |pro |je )?").sub(" per ", one.group(2))
+    return f"{one.group(1)}{rest}".strip(" ,:"), "per account " * (kind == "any")
 
 
 def as_share_of_all(text: str) -> str | None:
@@ -317,7 +318,7 @@ _GROUPS = {
     "mon-fri": "wochentage weekdays weekday workdays working days business days werktags werktage wochentags "
     "arbeitstage unter der woche",
     "sat-sun": "weekend weekends wochenende am wochenende",
-    "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days any day every night nights nightly"
+    "mon-sun": "daily every day everyday all week always täglich jeden tag immer all days alle tage any day every night nights nightly"
     " jede nacht nachts every evening abends jeden abend",
 }
 _OF_HOURS = "to till until through bis from von and und except außer am pm uhr noon midnight"
@@ -334,9 +335,9 @@ def as_days(text: str) -> str | None:
         for named in (said, text):
             if named and f" {named} " in f" {words} " and not named.startswith(("day", "der")):
                 return days
-    if others := shape(r"(.+?),? (?:except|but not|without|not|außer|ohne)(?: on)? (.+)").fullmatch(
-        text
-    ):
+    if others := shape(
+        r"(.+?),? (?:except|but not|without|not|außer|ausser|ohne)(?: on| am)? (.+)"
+    ).fullmatch(text):
         return _days_without(as_days(others.group(1)), as_days(others.group(2)))
     pieces = []
     for piece in shape(r",|;|/|\+|&| and | und | or | oder ").split(text):

@@ -13,6 +13,7 @@ from reviewbot.policy.language.rules import check_name
 from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.model import Statement
+from reviewbot.policy.operators.phrases import NOT, begins
 from reviewbot.policy.text_forms import asked, asked_of, fold, listed
 
 _BUT: tuple[Literal["deadline", "people"], ...] = ("deadline", "people")
@@ -95,6 +96,7 @@ def _but(reading: Reading, fields: MappingReader) -> tuple[Literal["deadline", "
                 reading.add("P022", scalar, message, cure="where nobody may, delete the line")
                 continue
             cure = "deadline is  if undecided:,  people are those who answer a question"
-            reading.add("P022", scalar, message, among=_BUT, cure=cure, under=under)
+            near = () if begins(scalar.value, NOT) else _BUT
+            reading.add("P022", scalar, message, among=near, cure=cure, under=under)
         found += known
     return tuple(found)
