@@ -22,6 +22,7 @@ from reviewbot.policy.language.hints import (
     refuse_range,
     see_facts,
 )
+from reviewbot.policy.language.lost_lines import warn_of_twins
 from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.reader import MappingReader, Reading, first_line
 from reviewbot.policy.language.whole_texts import (
@@ -192,6 +193,7 @@ def read_any(
         for item in reading.items(tree, what, f"- {_own(tree)}")
     ]
     parts = tuple(part for part in read if part is not None)
+    warn_of_twins(reading, parts)
     if what != "none of:" and len(read) == 1 and parts and len(parts[0].parts) > 1:
         second = parts[0].parts[1].span
         line = reading.document.lines[second.line - 1].strip()

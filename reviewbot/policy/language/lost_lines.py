@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reviewbot.policy.language.lines import FREE_TEXTS, KEYS, OPENS, indent_of
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.repair import spot
 from reviewbot.policy.language.yaml import Scalar
+from reviewbot.policy.model import AllOf
 from reviewbot.policy.text_forms import shape
 
 _HEAD = r"(?:- )?([\p{L}\d_. -]{1,40}?) ?: ?[|>][-+]?"
@@ -66,6 +67,22 @@ def warn_of_two_lines(reading: Reading, scalar: Scalar, what: str) -> bool:
     text = line.strip()
     reading.add("P031", spot(scalar.last_line - 1, indent_of(line), len(text)), message, cure=cure)
     return True
+
+
+def warn_of_twins(reading: Reading, parts: Iterable[AllOf]) -> None:
+    """Warn of an alternative that stands twice in a row: in one of them another test was probably meant."""
+    seen: dict[tuple[str, ...], int] = {}
+    for part in parts:
+        lines = [*reading.document.lines[part.span.line - 1 : part.span.end_line]]
+        lines[-1] = lines[-1][: part.span.end_column - 1]
+        lines[0] = lines[0][part.span.column - 1 :]
+        texts = tuple(line.strip() for line in lines)
+        if texts in seen:
+            message, under = "this entry stands twice", f"the first is on line {seen[texts]}"
+            span = spot(part.span.line - 1, part.span.column - 1, len(texts[0]))
+            cure = "delete it, or write the other test that was meant"
+            reading.warn("P331", span, message, under=under, cure=cure)
+        seen.setdefault(texts, part.span.line)
 
 
 def warn_of_remarks(reading: Reading) -> None:

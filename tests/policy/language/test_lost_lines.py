@@ -255,3 +255,50 @@ def test_a_day_over_two_lines_is_no_date() -> None:
     (finding,) = told("      until: 2026-12-31", "      until: |\n        2026-12-31\n        2027")
 
     assert (finding.code, finding.cure) == ("P101", "did you mean  2026-12-31  ?")
+
+
+def test_an_alternative_that_stands_twice_is_warned_of() -> None:
+    """Another test was meant in one of them; two in one line are told apart."""
+    old = "    - last.comments_scraped: 0\n"
+    (finding,) = told(old, old * 2)
+    both = "    [{last.comments_scraped: 0}, {last.comments_scraped: 1}]\n"
+    alternatives = "    - last.outcome_kind: scrape_failed\n    - last.comments_scraped: 0\n"
+
+    assert (finding.code, finding.severity, finding.span.line) == ("P331", Severity.WARNING, 11)
+    assert told(alternatives, both) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    then: escalate\n    to: lead\n", "    then: escalate to: lead\n"),
+        ("  if undecided: approve\n  because:", "  if undecided: approve, because:"),
+    ],
+)
+def test_a_second_key_behind_an_action_goes_to_a_line_of_its_own(old: str, new: str) -> None:
+    """To write the action alone would lose it."""
+    (finding, *_) = [f for f in told(old, new) if f.severity is Severity.ERROR]
+
+    assert finding.code == "P013"
+    assert finding.cure is not None and "on a line of its own" in finding.cure
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("      until: 2026-12-31", "  until: 2026-12-31"),
+        ("      note: late\n", "  note: late\n"),
+    ],
+)
+def test_a_key_of_an_entry_is_no_list_of_its_own(old: str, new: str) -> None:
+    """Read as the name of a list, it would be lost to its entry, which would never end."""
+    assert meaning(mended(POLICY.replace(old, new))) == meaning(read(POLICY).policy)
+
+
+def test_a_test_that_strayed_into_a_text_is_not_put_into_braces() -> None:
+    """Whether it is a line of the policy is asked."""
+    at = "      Open {task"
+    (finding,) = told(at, f"      task.times_disputed: 0\n{at}")
+
+    assert (finding.code, finding.fix) == ("P025", None)
+    assert finding.cure is not None and "further left" in finding.cure
