@@ -57,6 +57,7 @@ MOST_FINDINGS = 100
 
 _FALSE_FRIENDS = ("yes", "no", "on", "off", "true", "false", "y", "n", "null", "~", "none")
 _LIKE_PIPE = ("/", "\\", "I", "l", "1", "¦", "!", ":", "-")
+_ARTICLE = shape(r"^(?:the|our|my|all|die|der|das|unsere?) ")
 _CURLY = "“”„‟«»"
 
 _KIND_IN = {f"{part}:": kind for kind, part in DECLARED.items()}
@@ -474,7 +475,7 @@ class MappingReader:
 
     def _unknown(self, key: Scalar, tree: Tree, *, alone: bool) -> None:
         """Report an unknown key. Where it is clear which one was meant it is read as that one."""
-        names, said = tuple(self._section.keys), plain(key.value).strip("\"' ")
+        names, said = tuple(self._section.keys), _ARTICLE.sub("", plain(key.value).strip("\"' "))
         free = [name for name in names if name not in self._keys]
         if "when" in self._keys and "always" in free:
             free.remove("always")

@@ -478,7 +478,7 @@ class LineWalk:
         ):
             return
         pipe = shape(r"(.+?) ?:? ?([|>][-+]?)").fullmatch(rest)
-        name, behind = pipe.groups() if pipe else (rest, "")
+        name, behind = pipe.groups() if pipe else (rest.rstrip(" =;,."), "")
         here, message = begins + len(name), "the colon is missing behind this name"
         self.swap(here, len(line), f": {behind}".rstrip(), message, (begins, here))
 

@@ -264,7 +264,7 @@ def test_an_alternative_that_stands_twice_is_warned_of() -> None:
     both = "    [{last.comments_scraped: 0}, {last.comments_scraped: 1}]\n"
     alternatives = "    - last.outcome_kind: scrape_failed\n    - last.comments_scraped: 0\n"
 
-    assert (finding.code, finding.severity, finding.span.line) == ("P331", Severity.WARNING, 11)
+    assert (finding.code, finding.severity, finding.span.line) == ("P331", Severity.WARNING, 12)
     assert told(alternatives, both) == ()
 
 
