@@ -214,6 +214,9 @@ def meant_key(
 def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     """What to do about a key that is none of these names and near to none."""
     value = tree.value if isinstance(tree, Scalar) else None
+    of_entry = key if key in ("until", "note") else meaning(key, KEYS, ("until", "note"))
+    if "column" in names and of_entry:
+        return f"each entry has its own, in a column of the file called  {of_entry}"
     if (own := _in_its_part(key, value, names)) is not None:
         return own
     if shape(_TURNED).search(fold(key)) and home_of(key) is None:

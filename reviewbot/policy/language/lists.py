@@ -144,7 +144,8 @@ def _refuse_lines(reading: Reading, tree: Tree, what: str) -> bool:
         message = f"{what} is read from a file, which stands behind  file:"
         reading.add("P031", file, message, under=f"write below it  file: {file.value}")
         return True
-    if meant := names_in_braces(tree):
+    is_list = any(key.value in LIST_FILE.keys for key, _ in entries)
+    if (meant := names_in_braces(tree)) and not is_list:
         message = f"the values of {what} stand in brackets, not in braces"
         reading.add("P031", tree.span, message, under=f"write  {meant}")
         return True
@@ -283,7 +284,8 @@ def _warn_doubles(
 
 def _file_like(file: str, files: ListFiles) -> str | None:
     """A file beside the policy that is called nearly so: small letters, its ending, another sign for a blank."""
-    stem = file.removesuffix(".csv")
+    tidy = file.strip(" <>[](){}\"'")
+    stem = str(shape(r"\.?(?:csv|cvs|txt)").sub("", tidy)) if tidy.count(".") < 2 else tidy
     names = (f"{stem.replace(' ', sign).replace('_', sign)}.csv" for sign in ("_", "-", " "))
     for name in (f"{stem}.csv", *names):
         for tried in (name, name.casefold()):
@@ -322,6 +324,8 @@ def _from_file(
                 cure = f"save the sheet as CSV, and write  {file.rpartition('.')[0]}.csv"
             elif near := _file_like(file, files):
                 cure = f"did you mean  {near}  ?"
+            elif len(several := shape(r"[\w-]+\.csv").findall(file)) > 1:
+                cure = f"one list reads one file: declare one for  {several[0]}  and one for each other"
             cannot += f": {problem.strerror or str(problem) or 'it cannot be read'}"
         except UnicodeDecodeError:
             cannot = f'the list file "{file}" is not UTF-8'
