@@ -214,10 +214,7 @@ def meant_key(
 def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
     """What to do about a key that is none of these names and near to none."""
     value = tree.value if isinstance(tree, Scalar) else None
-    of_entry = key if key in ("until", "note") else meaning(key, KEYS, ("until", "note"))
-    if "column" in names and of_entry:
-        return f"each entry has its own, in a column of the file called  {of_entry}"
-    if (own := _in_its_part(key, value, names)) is not None:
+    if (own := _of_entries(key, names) or _in_its_part(key, value, names)) is not None:
         return own
     if shape(_TURNED).search(fold(key)) and home_of(key) is None:
         return _denied(fold(key), names)
@@ -228,6 +225,14 @@ def cure_of_stranger(key: str, tree: Tree, names: tuple[str, ...]) -> str:
         said = f"write  {key}: {value}  below  when:  of a rule" if value else None
     elsewhere = home_of(key, value) or home_of(meaning(key, KEYS, _homes()) or "", value)
     return said or elsewhere or f"it takes {listed(names)}"
+
+
+def _of_entries(key: str, names: tuple[str, ...]) -> str | None:
+    """What to do about an end or a note below the file of a list."""
+    own = key if key in ("until", "note") else meaning(key, KEYS, ("until", "note"))
+    if "column" not in names or own is None:
+        return None
+    return f"each entry has its own, in a column of the file called  {own}"
 
 
 def _denied(key: str, names: tuple[str, ...]) -> str:
