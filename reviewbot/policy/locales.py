@@ -18,6 +18,14 @@ _SPACES = str.maketrans("\u00a0\u202f\u2009", "   ")
 """Spaces that CLDR puts into numbers and times; a manager's form takes plain ones."""
 _OWN_NAMES = {
     "deutsch": "de",
+    "englisch": "en",
+    "französisch": "fr",
+    "spanisch": "es",
+    "italienisch": "it",
+    "portugiesisch": "pt",
+    "niederländisch": "nl",
+    "polnisch": "pl",
+    "türkisch": "tr",
     "français": "fr",
     "francais": "fr",
     "español": "es",

@@ -35,7 +35,7 @@ def _numbered(rows: str, first: int = 0) -> dict[str, int]:
 
 
 _NUMBERS = _numbered(
-    "zero never nie,one a an ein eine einer einem einen first 1st once einmal,two zwei second 2nd zweite twice"
+    "zero never nie,one a an ein eins eine einer einem einen first 1st once einmal,two zwei second 2nd zweite twice"
     " zweimal,three drei third 3rd dritte dreimal,four vier,five fünf,six sechs,seven sieben,eight acht,nine neun,"
     "ten zehn,eleven elf,twelve zwölf,thirteen dreizehn,fourteen vierzehn,fifteen fünfzehn,sixteen sechzehn,"
     "seventeen siebzehn,eighteen achtzehn,nineteen neunzehn"

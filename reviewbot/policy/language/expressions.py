@@ -9,6 +9,7 @@ from reviewbot.policy.catalog import Fact, FactType
 from reviewbot.policy.language.meant import meant_test
 from reviewbot.policy.language.meant_texts import Meant
 from reviewbot.policy.language.reader import Reading
+from reviewbot.policy.language.spoken import MONEY
 from reviewbot.policy.language.synonyms import FACTS, meaning
 from reviewbot.policy.language.yaml import Mapping as Lines
 from reviewbot.policy.language.yaml import Scalar, Sequence
@@ -72,11 +73,27 @@ def _without_fact(reading: Reading, said: str, facts: Mapping[str, Fact]) -> str
         try:
             test = read_test(tried, facts[name], reading.zone)
         except Misread:
+            if said_alone := _of_choices(reading, said, facts[name]):
+                return f"{name}: {said_alone}"
             continue
         named = test.refers()
         if bool(named) is (name in _LIKELY[-1]):
             return f"{name}: {tried}"
     return None
+
+
+def _of_choices(reading: Reading, said: str, fact: Fact) -> str | None:
+    """`tiktok or instagram`, or `more than 0,30 USD`, which no other fact can be asked."""
+    is_money = fact.type is FactType.MONEY and shape(MONEY).fullmatch(said) is not None
+    words = shape(r"[\p{L}\p{N}_]+").findall(said)
+    rest = {*words} - {*fact.values} - {*_JOINING.split(",")}
+    if not is_money and (fact.type is not FactType.CHOICE or rest):
+        return None
+    meant = meant_test(reading, said, fact)
+    return meant.text if meant is not None and meant.text else None
+
+
+_JOINING = "or,oder,and,und,not,nicht,either,entweder,neither,nor,weder,noch,is,ist"
 
 
 def with_its_words(

@@ -181,7 +181,7 @@ def _refuse_text(reading: Reading, scalar: Scalar, what: str, file: str | None) 
         cure = f"write below it  file: {file}"
         reading.add("P031", scalar, f"{what} takes {LINES}, not a text", cure=cure)
         return
-    apart = r"(?:^| )-" if scalar.value.startswith("-") else "[,;|]"
+    apart = r"(?:^| )-" if scalar.value.startswith("-") else "[,;|]| (?:and|und|or|oder) "
     pieces = (piece.strip() for piece in shape(apart).split(scalar.value.strip("()[]{} ")))
     meant = f"[{', '.join(filter(None, pieces))}]"
     message = f"the values of {what} stand in brackets, or one a line behind a dash"

@@ -21,7 +21,7 @@ from reviewbot.policy.language.meant_texts import (
 )
 from reviewbot.policy.language.opposites import DENIED, SIDES, TURNING
 from reviewbot.policy.language.reader import Reading
-from reviewbot.policy.language.spoken import by_the_clock, how_long_ago
+from reviewbot.policy.language.spoken import by_the_clock, day_turned, how_long_ago
 from reviewbot.policy.language.synonyms import VALUES, meaning
 from reviewbot.policy.notations import (
     DATE_WORDS,
@@ -46,12 +46,12 @@ from reviewbot.policy.operators.phrases import (
     BEHIND,
     COMPARISONS,
     IS,
-    NEVER,
     NOT,
     OPPOSITES,
     SOME,
     begins,
     ends,
+    is_never,
     is_nothing,
     turned_round,
 )
@@ -84,7 +84,7 @@ _JOINTS = " - | to | bis | through | thru | up to | and | und |...|..|--|-|~| ti
 _ENDS = " and | und |, ?| to | bis | or |-"
 _OF_BETWEEN = (" and ", " und ", ",", " / ", " & ", " or ")
 """What joins two ends behind `between` only."""
-_OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+| (?:or so|oder so|left|remaining|übrig))"
+_OF_WHAT = r"(.*\d.*?)(?:,? (?:per|each|every|in|within|during|over|last|this|diese|letzte|ago|old|of|a|pro|je|im|in den|innerhalb)(?: .*)?|/\p{L}+| (?:or so|oder so|left|remaining|übrig))"
 """A number with words behind it that its fact says already."""
 _MIDDLE = r"(.+?) ?(<=?|≤) ?\p{L}+ ?(<=?|≤) ?(.+)"
 
@@ -146,7 +146,7 @@ class _Asked(AskedText):
         if counts and text.casefold() in SOME.split(","):
             self.sure = False
             return "at least 1"
-        if counts and text.casefold() in NEVER.split(","):
+        if counts and is_never(text):
             return "0"
         if is_nothing(text):
             self.sure = self.sure and not counts
@@ -191,6 +191,7 @@ class _Asked(AskedText):
             self._about,
             *((self._two_ends, self._range) if self.fact.type in _ORDERED else ()),
             self._since,
+            self.without_unit,
             self._compared,
             self._behind,
             lambda text, _: self._thousands(text) or self._several(text, exactly=True),
@@ -272,7 +273,7 @@ class _Asked(AskedText):
             return f"{OPPOSITES[found[0]]} {found[2]}"
         if self.fact.type is FactType.YES_NO:
             return {"yes": "no", "no": "yes"}.get(inner)
-        return f"not {inner}"
+        return day_turned(inner) or f"not {inner}"
 
     def _range(self, text: str, _: int) -> str | None:
         """`1-99`, `80 to 95%`, `between A, B`."""

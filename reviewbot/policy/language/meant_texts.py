@@ -315,6 +315,14 @@ class AskedText:
         self.sure = self.sure and sure is not None
         return near
 
+    def without_unit(self, text: str, _: int) -> str | None:
+        """`mindestens 6` of a length of time, which may be hours, minutes or days."""
+        found = begins(text, COMPARISONS) if self.fact.type is FactType.DURATION else None
+        if found is None or found[1] == found[0] or not found[2].isdigit():
+            return None
+        self.sure = False
+        return "  or  ".join(f"{found[0]} {found[2]}{unit}" for unit in "hmd")
+
     def in_hours(self, text: str, _: int) -> str | None:
         """`during desk`, or the name of the hours alone."""
         if self.fact.type is not FactType.MOMENT:

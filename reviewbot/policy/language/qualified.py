@@ -190,6 +190,8 @@ def _denied(head: str, allowed: tuple[Action, ...], what: str) -> Qualified | No
     before, behind = _actions(head[:at], allowed), _actions(head[at:].partition(" ")[2], allowed)
     if not before and not behind:
         return None
+    if shape(r"(?:neither|weder) .*").fullmatch(head):
+        return _neither(behind, allowed, what)
     denied = (behind or before)[0]
     done = [action for action in (*before, *behind[1:]) if action != denied]
     message = f"{what}  takes an action, and what is not done is none"
@@ -202,6 +204,15 @@ def _denied(head: str, allowed: tuple[Action, ...], what: str) -> Qualified | No
     others = [other for other in _INSTEAD if other in allowed and other != denied]
     under = asked("  or  ".join(others[:2])) if form is None else f"write  {form} {denied}"
     return Qualified(message, under)
+
+
+def _neither(denied: Sequence[Action], allowed: tuple[Action, ...], what: str) -> Qualified:
+    """What to say of `neither approve nor dispute`, by which both are denied."""
+    message = f"{what}  takes an action, and what is not done is none"
+    if what == "then: of never:":
+        return Qualified(message, f"write  [{', '.join(denied)}]")
+    others = [other for other in _INSTEAD if other in allowed and other not in denied]
+    return Qualified(message, asked("  or  ".join(others[:2])) if others else None)
 
 
 _INSTEAD = (Action.DISPUTE, Action.REQUEST_CORRECTIONS, Action.ESCALATE, Action.APPROVE)

@@ -223,6 +223,11 @@ def _checked(
     reading: Reading, tree: Tree | None, what: str, locale: str | None = None
 ) -> Template | None:
     """Read a text for the other side."""
+    own = tree.value.strip() if isinstance(tree, Scalar) and not tree.broken else ""
+    if own in reading.declared.get("reason", ()) and tree is not None:
+        message = f'"{own}" is the name of a reason, and would be sent so'
+        reading.add("P023", first_line(tree.span), message, cure="write the text itself")
+        return None
     template = read_template(reading, tree, what, locale)
     if template is not None and tree is not None:
         _check_length(reading, tree, template, what)

@@ -246,6 +246,10 @@ def _act_during(reading: Reading, fields: MappingReader, then: Then | None) -> s
 
 def _hold(reading: Reading, fields: MappingReader, then: Then | None) -> float | None:
     scalar = fields.text("hold")
+    if scalar is not None and as_yes_no(scalar.value) == "no":
+        cure = "delete the line: what is not held is sent at once"
+        reading.add("P101", scalar, "a hold is a length of time", cure=cure)
+        return None
     seconds = reading.read(scalar, read_duration)
     if scalar is None or seconds is None:
         return None

@@ -165,16 +165,30 @@ def by_the_clock(text: str, calendars: Iterable[str]) -> tuple[str, str, str | N
     for phrases in (NOT, IN_HOURS, COMPARISONS):
         said = found[2] if (found := begins(said, phrases)) else said
     opens = "00:00-06:00" if fold(said) in _NIGHT.split(",") else as_hours(said)
-    if opens is None and clock_in(said) is None:
-        return None
     why = "days and times of day are asked by the name of hours"
     names = [f"in hours {name}" for name in calendars]
+    if opens is None and clock_in(said) is None:
+        is_said = names and shape(_AT_WORK).fullmatch(said)
+        return ("  or  ".join(names[:2]), why, None) if is_said else None
     if names and opens is not None and opens.endswith(" 00:00-24:00"):
         return "  or  ".join((*names[:2], f"not {names[0]}")), why, None
     opens = opens or f"{as_clock(fold(said))}-24:00"
     spec = opens if opens[0].isalpha() else f"mon-sun {opens}"
     cure = f"write  hours:  at the top, below it a name, and below that  open: {spec};"
     return "", why, f"{cure}  then here  in hours  and the name"
+
+
+_AT_WORK = r"(?:the |our |den |der )?(?:working|work|business|office|opening|desk) (?:hours?|time)|(?:arbeits|geschäfts|öffnungs|büro|dienst)zeit(?:en)?"
+
+
+def day_turned(test: str) -> str | None:
+    """`before 2026-12-01` denied, which is after the day before it; None for what has a time of day."""
+    found = shape(r"(before|after) (\d{4}-\d\d-\d\d)").fullmatch(test)
+    if found is None:
+        return None
+    step = timedelta(days=-1 if found.group(1) == "before" else 1)
+    day = date.fromisoformat(found.group(2)) + step
+    return f"{'after' if found.group(1) == 'before' else 'before'} {day.isoformat()}"
 
 
 _NIGHT = "night,at night,nights,nacht,nachts,in der nacht"
@@ -188,6 +202,7 @@ _OTHERWISE = {
     r"(?:\bper |\bpro )?\b(?:today|heute|(?:until|till|bis) (?:midnight|mitternacht))$": " per kalendertag",
     r"\b([1-9]\d{0,2})\.(\d{3})( ?(?:usd|\$|dollar))": "\\1\\2\\3",
     r",$| ?\([^()]*\)$| ?(?:#|//).*$": "",
+    r"^(?:=|==|:) *": "",
     r"^(?:only )?(?:the first|die ersten|nur die ersten) (\d)": "\\1",
     r"\b(?:calendar|kalender) ?(week|month|woche|monat)\b": "\\1",
     r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$": "\\1",
@@ -303,7 +318,7 @@ def _period(said: str) -> tuple[str, str | None]:
     if every is not None and every.group(2) not in ("1", "7", "30"):
         return every.group(1), f"{every.group(2)}{every.group(3).replace('tag', 'd')}"
     found = shape(
-        r"(.+?) ?(?:/|\||per|a|an|each|every|pro|je|im|am|in|within|in a|every single)?"
+        r"(.+?) ?(?:/|\||per|a|an|each|every|pro|je|im|am|in|within|in a|for the|every single)?"
         r" ?(\p{L}+|24h|1h|1d|7d|30d)"
     ).fullmatch(said)
     if found is not None and found.group(2) in _PERIOD_OF:

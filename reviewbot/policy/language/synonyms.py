@@ -42,7 +42,7 @@ def _table(heading: str) -> Words:
     for row in text.partition(f"[{heading}]\n")[2].partition("\n\n")[0].strip().split("\n"):
         name, _, words = row.rpartition(": ")
         for word in words.split(", "):
-            found[word] = (*found.get(word, ()), name)
+            found[fold(word)] = (*found.get(fold(word), ()), name)
     return found
 
 

@@ -13,6 +13,7 @@ from reviewbot.policy.language.reader import Reading, first_line
 from reviewbot.policy.language.yaml import Scalar, Sequence
 from reviewbot.policy.locales import territory_named
 from reviewbot.policy.model import FactTest
+from reviewbot.policy.notations import as_dates
 from reviewbot.policy.operators import OneOf, Range, TextTest
 from reviewbot.policy.operators.phrases import TEXTS, begins
 from reviewbot.policy.text_forms import asked, fold, shape
@@ -250,6 +251,13 @@ def warn_blanks(reading: Reading, name: str, fact: Fact) -> None:
         if any(each.span == place for each in reading.findings):
             continue  # it was told already, for another test or another reason
         message = f'no account has an id with a blank in it, as "{entry.id}" of this list'
+        bound = shape(r"(\S+),? \(?(?:valid )?(?:until|till|bis)(?: zum)? (.*\d.*?)\)?").fullmatch(
+            entry.id
+        )
+        if bound is not None and len(days := as_dates(bound.group(2))) == 1:
+            meant = f"id: {bound.group(1)}  and below it  until: {days[0]}"
+            reading.add("P315", place, message, under=f"write  {meant}", path=path)
+            continue
         under = asked("  or  ".join(sign.join(entry.id.split()) for sign in ("-", "_", "")))
         cure, quiet = "write the id as the account has it", Severity.WARNING
         reading.add("P315", place, message, severity=quiet, under=under, cure=cure, path=path)

@@ -56,6 +56,15 @@ _FREE = "with,mit,like,from,has,having,holds,no,without,ohne,pattern,regex,part,
 """Words with which a text may well begin that is meant as it stands."""
 
 
+def is_never(text: str) -> bool:
+    """Whether a text says that a count is 0: `noch nie`, `kein Kommentar`."""
+    said = text.casefold()
+    return (
+        said in NEVER.split(",")
+        or shape(r"(?:no|kein|keine|keinen) \p{L}+").fullmatch(said) is not None
+    )
+
+
 def is_nothing(text: str) -> bool:
     """Whether a text says that there is no value."""
     return text.casefold() in _NOTHING.split(",")
