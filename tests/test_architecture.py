@@ -175,7 +175,7 @@ YEARS = 1_900
 NOUNS = 50
 """What the nouns of loops add where a line no longer fits, the age of a list, and a file of its own for revisions."""
 
-WORDS = 1_060
+WORDS = 1_080
 """What the words of a desk in limits, statements, named conditions, cases of texts, tests, account reviews and denials add."""
 
 SHEETS = 600

@@ -215,6 +215,20 @@ def _neither(denied: Sequence[Action], allowed: tuple[Action, ...], what: str) -
     return Qualified(message, asked("  or  ".join(others[:2])) if others else None)
 
 
+_ELSE = r"(.+?),? (?:if|when|wenn|falls) (.+?),? (?:otherwise|else|sonst|andernfalls) (.+)"
+
+
+def _two_cases(reading: Reading, said: str, allowed: tuple[Action, ...]) -> str | None:
+    """How `approve if …, otherwise escalate` is written: as two cases."""
+    parts = shape(_ELSE).fullmatch(said)
+    line = _line_of(reading, parts.group(2)) if parts else None
+    done = [_actions(parts.group(at), allowed) for at in (1, 3)] if parts and line else []
+    if [len(actions) for actions in done] != [1, 1] or _first(_NOT, said):
+        return None
+    first = f"- when:  with  {line}  and  then: {done[0][0]}"
+    return f"write below it  {first},  and last  - otherwise: {done[1][0]}"
+
+
 _INSTEAD = (Action.DISPUTE, Action.REQUEST_CORRECTIONS, Action.ESCALATE, Action.APPROVE)
 """What is likely done where something is not, the likeliest first."""
 
@@ -273,6 +287,8 @@ def _excepted(
     reading: Reading, said: str, allowed: tuple[Action, ...], what: str
 ) -> Qualified | None:
     """How an exception behind an action is written: `approve, except watched`."""
+    if what == "if undecided:" and (cases := _two_cases(reading, said, allowed)) is not None:
+        return Qualified(f"{what}  takes an action alone, or cases", cases)
     apart = shape(_EXCEPT).fullmatch(said)
     if apart is None or _first(_NOT, apart.group(1)) or _actions(apart.group(2), allowed):
         return None

@@ -203,6 +203,7 @@ _OTHERWISE = {
     r"\b([1-9]\d{0,2})\.(\d{3})( ?(?:usd|\$|dollar))": "\\1\\2\\3",
     r",$| ?\([^()]*\)$| ?(?:#|//).*$": "",
     r"^(?:=|==|:) *": "",
+    r" (?:in total|overall|altogether|insgesamt)\b": "",
     r"^(?:only )?(?:the first|die ersten|nur die ersten) (\d)": "\\1",
     r"\b(?:calendar|kalender) ?(week|month|woche|monat)\b": "\\1",
     r"\b(?:1|one|ein|eine|einem|einer|single) (\p{L}+)$": "\\1",

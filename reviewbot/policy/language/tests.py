@@ -28,10 +28,11 @@ from reviewbot.policy.language.schedule import (
     read_reminders,
 )
 from reviewbot.policy.language.synonyms import KEYS, VALUES, meaning, meaning_inside
+from reviewbot.policy.language.whole_texts import warn_country
 from reviewbot.policy.language.yaml import Mapping, Scalar, Sequence, Tree, load_yaml
 from reviewbot.policy.model import WHY_NOT, Expectation, PolicyTest
 from reviewbot.policy.notations import as_count
-from reviewbot.policy.operators import operator_of, read_literal
+from reviewbot.policy.operators import OneOf, operator_of, read_literal
 from reviewbot.policy.operators.phrases import TEXTS, begins
 from reviewbot.policy.text_forms import asked, asked_of, did_you_mean, listed, only_cure
 from reviewbot.policy.values import Misread
@@ -289,6 +290,7 @@ def _given_value(reading: Reading, tree: Tree, fact: Fact) -> str | None:
     if fact.type is FactType.TEXT:
         reading.look_at_word(scalar)
         _look_at_given(reading, scalar, fact)
+        warn_country(reading, scalar, fact, OneOf(values=(scalar.value,), exact=(True,)))
     return scalar.value
 
 
@@ -296,6 +298,12 @@ def _look_at_given(reading: Reading, scalar: Scalar, fact: Fact) -> None:
     """Report a test in place of a text: an error for an id, which has no blank, and else a warning."""
     is_test = operator_of(scalar.value) is not None or scalar.value.startswith("not ")
     is_id = fact.name.endswith("_id") and " " in scalar.value
+    named = reading.lists.get(scalar.value) if fact.name.endswith("_id") else None
+    if named is not None and not scalar.quoted:
+        message = f'"{scalar.value}" is the name of a list, and would be the id of one account here'
+        first = named.entries[0].id if named.entries else None
+        cure = "write the id of one account in it"
+        reading.warn("P137", scalar.span, message, under=first and asked(first), cure=cure)
     if scalar.quoted or not (is_test or is_id):
         return
     message = "a test is given values, not tests of values"
