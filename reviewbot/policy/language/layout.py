@@ -276,9 +276,14 @@ class _Walk(TextWalk):
         return is_own and self.lines[self.now].rstrip().endswith(("|", ">"))
 
     def _belongs_below(self, column: int, key: str | None) -> bool:
-        """Whether a line in the column of an empty key can only belong below that."""
+        """Whether a line in the column of an empty key, or left of it among its own, can only belong below that."""
         level = self.levels[-1]
-        if column != self.key_column or not level.keys or key is None or level.takes(key):
+        if column > self.key_column or not level.keys or key is None:
+            return False
+        if any(each.takes(key) for each in self.levels if each.column == column):
+            return False
+        below = next((line for line in self.lines[self.now + 1 :] if line.strip()), "")
+        if column < self.key_column and indent_of(below) != self.key_column + 2:
             return False
         if self.above in DECLARED.values():
             return key not in WORDS
