@@ -16,11 +16,13 @@ from reviewbot.policy.language.lines import (
     KEYS,
     LISTS,
     OPENS,
+    ROUND,
     WORDS,
     Layout,
     Level,
     behind_dashes,
     first_column,
+    goes_on,
     indent_of,
     is_moment,
     is_tidy,
@@ -30,6 +32,7 @@ from reviewbot.policy.language.lines import (
 from reviewbot.policy.language.synonyms import KEYS as OTHER
 from reviewbot.policy.language.synonyms import meaning
 from reviewbot.policy.language.text_lines import TextWalk
+from reviewbot.policy.text_forms import shape
 
 MOST_LINES = 3000
 _SECTIONS = ("deadline", "guardrails", "given", "when", "applies to", "over time")
@@ -247,7 +250,8 @@ class _Walk(TextWalk):
         doubt = not is_item and self._among_dashes(column, key, wanted)
         if is_new:
             self._say_column(column, wanted, among_dashes=doubt)
-        known = is_item or (key is not None and wanted.takes(key) and not doubt)
+        is_own = key is not None and (wanted.takes(key) or self._rounds(key) is wanted)
+        known = is_item or (is_own and not doubt)
         self.put(0, column, " " * wanted.column, fixed=known)
         self.shift = column - wanted.column
         return True
@@ -313,8 +317,17 @@ class _Walk(TextWalk):
             self.shift = None
         return bool(fitting) and not self._strays(fitting[-1], key)
 
+    def _rounds(self, key: str | None) -> Level | None:
+        """The open level of texts by round that one more of them belongs to."""
+        if key is None or not shape(ROUND).fullmatch(key):
+            return None
+        begun = (level for level in self.levels if level.keys and not level.is_list)
+        return next((level for level in begun if shape(ROUND).fullmatch(level.keys[0])), None)
+
     def _strays(self, level: Level, key: str | None) -> bool:
         """Whether a test stands in a column of other keys, while one of tests is open."""
+        if (own := self._rounds(key)) is not None:
+            return own is not level
         if key is None or key not in WORDS or not level.keys or level.takes(key):
             return False
         others = [other for other in self.levels if other is not level and other.takes(key)]
@@ -332,7 +345,7 @@ class _Walk(TextWalk):
             self.swap(0, indent_of(self.lines[self.now], 1), "", message, (0, 1))
             return True
         for above, level in zip(self.levels, self.levels[1:], strict=False):
-            if column in (above.column, level.column) and _goes_on(above, level, key):
+            if column in (above.column, level.column) and goes_on(above, level, key):
                 written = self.lines[self.now].strip().removeprefix("- ")
                 message = "a dash too many: this line belongs to the entry above"
                 cure = f"begin it in column {level.column + 1}"
@@ -401,6 +414,8 @@ class _Walk(TextWalk):
         levels = [level for level in self.levels if level.is_list == is_item]
         if key is None and not is_item:
             return None
+        if (own := self._rounds(key)) is not None:
+            return own
         taking = [level for level in levels if key is not None and level.takes(key)]
         near = [lvl for lvl in taking or levels if abs(lvl.column - column) <= 4 - (not lvl.column)]
         return min(
@@ -480,9 +495,3 @@ class _Walk(TextWalk):
             self.levels.append(Level(column, parent, is_list=False))
         if key is not None:
             self.levels[-1].add(key)
-
-
-def _goes_on(above: Level, level: Level, key: str) -> bool:
-    """Whether a key behind a dash belongs to the rule or test that is being written."""
-    begun = above.is_list and above.parent in ("rules", "tests") and level.keys[:1] == ["name"]
-    return begun and key not in ("name", *level.keys) and level.takes(key)

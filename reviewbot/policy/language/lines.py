@@ -160,6 +160,12 @@ def _of_level(lines: list[str], number: int, wanted: int, until: int) -> list[tu
     return found
 
 
+def goes_on(above: Level, level: Level, key: str) -> bool:
+    """Whether a key behind a dash belongs to the rule or test that is being written."""
+    begun = above.is_list and above.parent in ("rules", "tests") and level.keys[:1] == ["name"]
+    return begun and key not in ("name", *level.keys) and level.takes(key)
+
+
 def is_moment(key: str) -> bool:
     """Whether a key is a moment: `6h before deadline`."""
     return shape(r"\d+[smhd]\w* (?:before|after) \w+").fullmatch(key) is not None

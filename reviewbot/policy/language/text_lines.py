@@ -80,7 +80,8 @@ class TextWalk(LineWalk):
                 if indent <= begins:
                     here, self.now = self.now, number
                     column = first if first is not None else begins + 2
-                    if not any(f.code == "P016" and f.span.line == number for f in self.findings):
+                    is_told = any(f.code == "P016" and f.span.line == number for f in self.findings)
+                    if not is_told and (self.shift or 0) >= 0:  # else it moves with its name
                         message = "this line belongs to the text above and begins too far left"
                         cure = f"begin it in column {column + 1}, where the text above begins"
                         self.say("P016", indent, len(line.rstrip()), message, cure=cure)

@@ -302,3 +302,26 @@ def test_a_test_that_strayed_into_a_text_is_not_put_into_braces() -> None:
 
     assert (finding.code, finding.fix) == ("P025", None)
     assert finding.cure is not None and "further left" in finding.cure
+
+
+def test_a_block_that_moved_as_a_whole_is_put_back_as_one() -> None:
+    """One finding where it begins; the texts by round below it go with their names."""
+    text, said = shipped("starter")
+    lines = text.split("\n")
+    first = lines.index("  not_found:")
+    behind = next(n for n in range(first + 1, len(lines)) if lines[n][:4].strip())
+    moved_left = [line[2:] for line in lines[first:behind]]
+    source = "\n".join([*lines[:first], *moved_left, *lines[behind:]])
+    (finding,) = [f for f in read(source).findings if f.severity is Severity.ERROR]
+
+    assert finding.span.line == first + 1
+    assert meaning(mended(source)) == said
+
+
+@pytest.mark.parametrize("line", ["    regex:", "      task.saved_account_id"])
+def test_a_first_line_at_the_margin_is_put_back(line: str) -> None:
+    """What follows it tells where it belongs."""
+    assert POLICY.count(line) == 1
+    source = POLICY.replace(line, line.strip())
+
+    assert meaning(mended(source)) == meaning(read(POLICY).policy)
