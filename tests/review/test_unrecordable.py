@@ -21,7 +21,7 @@ __all__ = ["opened", "store_url"]
 @pytest.mark.parametrize(
     "odd",
     [{"amount_micros": 9_300_000_000_000_000_000}, {"account_id": "a\0b"}, {"id": "t\0"}],
-    ids=str,
+    ids=["amount", "account", "id"],
 )
 @pytest.mark.parametrize("answer", [APPROVE, ESCALATE], ids=["approve", "escalate"])
 def test_the_others_are_decided_and_people_hear_of_the_one(

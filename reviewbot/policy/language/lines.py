@@ -115,6 +115,10 @@ def _having(sections: tuple[frozenset[str], ...], key: str) -> tuple[frozenset[s
     return tuple(section for section in sections if key in section)
 
 
+_AHEAD = 40
+"""Lines that are looked at below one: more than an entry has, few enough for a file of a thousand levels."""
+
+
 def indent_of(line: str, at: int = 0) -> int:
     """The column (from 0) of the first character from `at` on that is no space."""
     if at == 0:
@@ -148,7 +152,7 @@ def _of_level(lines: list[str], number: int, wanted: int, until: int) -> list[tu
     """The columns of the lines that may belong below a key with this one, and whether each begins with a dash."""
     text, column = lines[number].strip(), indent_of(lines[number])
     found = []
-    for line in lines[number + 1 :]:
+    for line in lines[number + 1 : number + 1 + _AHEAD]:
         said, at = line.strip(), indent_of(line)
         if not said or said.startswith("#"):
             continue
