@@ -148,8 +148,18 @@ def as_yes_no(text: str) -> str | None:
     return "yes" if folded in _YES.split(",") else "no" if folded in _NO.split(",") else None
 
 
+_LONGEST_COUNT = 15
+"""Digits of a count; what is longer is none, and could not be reckoned with."""
+
+
 def as_count(text: str) -> str | None:
     """A whole number, also with a noun behind it: `3 times`, `99 Kommentare`, `10x`, `1.000`."""
+    count = _counted(text)
+    is_whole = count is not None and count.isdecimal() and len(count) <= _LONGEST_COUNT
+    return count if is_whole else None
+
+
+def _counted(text: str) -> str | None:
     text = bare(text)
     text = "6" if text.casefold() in ("half a dozen", "ein halbes dutzend") else text
     if text.casefold() in _NUMBERS or shape(r"[\doli]+").fullmatch(text):

@@ -72,8 +72,10 @@ def _fallbacks(reading: Reading, tree: Tree | None) -> tuple[Fallback, ...]:
         return tuple(_cases(reading, tree))
     names = {key.value: key for key, _ in tree.entries} if isinstance(tree, Mapping) else {}
     if (first := names.get("when") or names.get("when any")) is not None:
-        message = "each case begins with a dash, and the last one is  - otherwise:"
-        reading.add("P031", first, message, under=f"write  - {first.value}:")
+        under = f"write  - {first.value}:  and at the end  - otherwise:"
+        reading.add(
+            "P031", first, "each case begins with a dash, and so does the last one", under=under
+        )
         return ()
     then = _then(reading, tree, "if undecided:")
     return () if then is None else (Fallback(when=None, then=then, span=then.span),)

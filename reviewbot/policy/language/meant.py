@@ -334,8 +334,8 @@ class _Asked(AskedText):
             value = None if found is None else self.value(found[2])
             if found is None or value is None:
                 return None
-            words = found[0]
-            if self.fact.type is FactType.COUNT and words in ("more than", "less than"):
+            words, is_count = found[0], self.fact.type is FactType.COUNT and value.isdecimal()
+            if is_count and words in ("more than", "less than"):
                 value = str(int(value) + (1 if words == "more than" else -1))
             elif words in ("more than", "less than"):
                 self.sure = False

@@ -138,12 +138,16 @@ def _no_variants(reading: Reading, tree: Mapping, what: str) -> tuple[Scalar, st
     names = {key.value: key for key, _ in tree.entries}
     first = names.get("when") or names.get("when any")
     if first is not None:
-        message = f"each case of {what} begins with a dash, and the last one is  - otherwise:"
-        return first, message, f"write  - {first.value}:"
+        message = f"each case of {what} begins with a dash, and so does the last one"
+        return first, message, f"write  - {first.value}:  and at the end  - otherwise:"
     key, value = tree.entries[0] if len(tree.entries) == 1 else (None, None)
     is_name = isinstance(value, Scalar) and value.value in reading.declared.get("reason", ())
     if key is not None and isinstance(value, Scalar) and is_name:
-        return key, "the name of a reason stands behind the colon", f"write  reason: {value.value}"
+        return (
+            key,
+            "the name of a reason stands behind the colon",
+            f"write  reason: {value.value}  in place of both lines",
+        )
     return None
 
 

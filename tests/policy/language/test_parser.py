@@ -418,3 +418,10 @@ def test_a_name_may_hold_any_word_behind_its_action() -> None:
     text = POLICY.replace("KIND", "comments").replace("name: pay", "name: not there")
     (found,) = parse(text, tests).findings
     assert found.under == "write  expect: approve  and below it  by: not there"
+
+
+def test_two_comparisons_of_which_one_compares_with_no_number_are_no_range() -> None:
+    """`less known 10` was reckoned with as a number."""
+    text = "policy: x\nrules:\n  - name: r\n    when:\n      last.comments_scraped: less known 10\n    then: approve\n"
+
+    assert parse_policy(text, path="x.yaml", read=None).policy is None
