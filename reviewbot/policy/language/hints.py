@@ -82,7 +82,8 @@ def _nearest_fact(
         return message, asked(key), None
     other = None if sure else meaning(said, FACTS, facts) or meaning_inside(said, FACTS, facts)
     if other is None:
-        return message, did_you_mean(name, names), sure
+        # Below a lost `any check:` it is said of any try: no sure cure makes that the last one.
+        return message, did_you_mean(name, names), None if name in ATTEMPT_FACTS else sure
     return message, asked(f"{{{other}}}" if in_text else other), None
 
 

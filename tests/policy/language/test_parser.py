@@ -425,3 +425,12 @@ def test_two_comparisons_of_which_one_compares_with_no_number_are_no_range() -> 
     text = "policy: x\nrules:\n  - name: r\n    when:\n      last.comments_scraped: less known 10\n    then: approve\n"
 
     assert parse_policy(text, path="x.yaml", read=None).policy is None
+
+
+def test_a_fact_of_any_try_is_not_mended_into_the_last_one() -> None:
+    """A line lost its `any check:`; that the last try was meant is asked, never written."""
+    text = "policy: x\nrules:\n  - name: r\n    when:\n        outcome_kind: scrape_failed\n    then: approve\n"
+
+    (asks,) = [f for f in parse_policy(text, path="x.yaml", read=None).findings if f.code == "P021"]
+
+    assert asks.fix is None and "last.outcome_kind" in str(asks.under)
