@@ -243,12 +243,12 @@ def as_share(text: str) -> str | None:
 
 
 def _every_nth(text: str) -> int | None:
-    """The number of `every tenth`, `jeder Zehnte`."""
+    """The number of `every tenth`, `jeder Zehnte`; None beyond a hundred, of which no whole percent is near."""
     each = shape(r"(?:every|each|jede[rns]?) (\S+)(?: \p{L}+)?").fullmatch(bare(text).casefold())
     ends = ("", "th", "te", "ter", "ten", "tes", "e", "er")
     said = (as_count(each.group(1).removesuffix(end)) for end in ends) if each else ()
     nth = int(next(filter(None, said), 0))
-    return nth if nth > 1 else None
+    return nth if 1 < nth <= 100 else None
 
 
 def as_money(text: str) -> str | None:

@@ -66,13 +66,7 @@ class _WrittenHistory(msgspec.Struct, kw_only=True):
 
     def read(self) -> History:
         """The history itself."""
-        return History(
-            disputes=self.disputes,
-            last_dispute_at=self.last_dispute_at,
-            texts=self.texts,
-            rounds_before=self.rounds_before,
-            round_before_until=self.round_before_until,
-        )
+        return History(**msgspec.structs.asdict(self))
 
 
 class _WrittenFacts(msgspec.Struct, kw_only=True):

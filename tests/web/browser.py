@@ -1,4 +1,4 @@
-"""Which Chromium the tests drive: the one without windows where there is one, which costs half the CPU."""
+"""Which Chromium the tests drive: the one without windows where there is one, which costs two thirds of the CPU."""
 
 from __future__ import annotations
 

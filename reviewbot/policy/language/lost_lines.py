@@ -57,7 +57,7 @@ def _is_lost(text: str) -> bool:
     )
 
 
-def warn_of_two_lines(reading: Reading, scalar: Scalar, what: str) -> bool:
+def refuse_two_lines(reading: Reading, scalar: Scalar, what: str) -> bool:
     """Report a name that goes on to the next line, which was probably lost there; whether it does."""
     if scalar.style or scalar.broken or scalar.last_line <= scalar.span.line:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reviewbot.domain.decision import Action
 from reviewbot.policy.language.forms import OF_NOTHING, one_or_more
-from reviewbot.policy.language.lost_lines import warn_of_two_lines
+from reviewbot.policy.language.lost_lines import refuse_two_lines
 from reviewbot.policy.language.reader import Reading
 from reviewbot.policy.language.yaml import Scalar, Tree
 from reviewbot.policy.notations import plain
@@ -20,7 +20,7 @@ def read_targets(reading: Reading, tree: Tree | None, what: str = "to:") -> tupl
         reading.add("P108", tree.span, f"{what} is empty", cure=OF_NOTHING)
     names = [reading.free_text(item, what) for item in one_or_more(tree)]
     for name in names:
-        if name is None or warn_of_two_lines(reading, name, what):
+        if name is None or refuse_two_lines(reading, name, what):
             continue
         several = None if name.quoted else shape(_SEVERAL).split(plain(name.value))
         if several is not None and len(several) > 1:
