@@ -220,7 +220,9 @@ def test_every_kind_whose_end_is_told_is_known_to_end() -> None:
 
     named = set()
     for path in MODULES:
-        for node in ast.walk(ast.parse(Path(path).read_text())):
+        source = Path(path).read_text()
+        is_about_it = ".resolved(" in source or ".mended(" in source
+        for node in ast.walk(ast.parse(source)) if is_about_it else ():
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)

@@ -17,6 +17,7 @@ from reviewbot.safety.rollout import adopt
 from tests.fakes import START
 from tests.ledger.things import a_decision
 from tests.safety.test_guards import ASK, PAY, Room, a_policy, a_room, tasks
+from tests.tier import times
 
 BLIND = """  - name: nothing could be read
     when:
@@ -199,10 +200,10 @@ def test_where_most_are_approved_forty_in_a_row_are_a_sign() -> None:
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.6, 0.8, 0.95])
 def test_chance_and_batches_are_no_sign(share: float) -> None:
-    """A year of a hundred a day, answered alike in runs of five: an account posts as it posts."""
+    """Months of a hundred a day, answered alike in runs of five: an account posts as it posts."""
     chance = random.Random(7)
     found = Mix()
-    for n in range(16_000):
+    for n in range(times(4_000, 16_000)):
         pays = chance.random() < share
         for _ in range(chance.choice((1, 1, 2, 5))):
             found.add(START + timedelta(minutes=33 * n), pays)

@@ -390,6 +390,7 @@ deadline: {decide by: 1h before deadline, if undecided: escalate, because: Peopl
 """
 
 
+@pytest.mark.slow
 def test_a_slider_moves_its_number_and_redraws_what_that_would_have_moved(
     browser: Any, tmp_path: Path
 ) -> None:
