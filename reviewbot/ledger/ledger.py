@@ -35,11 +35,6 @@ class SqlLedger(DecisionLog, RoundLog, NoteLog, KeptLog, ErasureLog, ArchiveLog)
         super().__init__(engine, key)
         self._let_go_of = close or engine.close
 
-    @property
-    def key(self) -> str:
-        """Whose decisions these are."""
-        return self._key
-
     def checkpoint(self, at: datetime) -> Checkpoint:
         """State how far the log has come."""
         with self._engine.reading():

@@ -218,12 +218,13 @@ class ReadRetry:
 
     def read(self, once: Callable[[], T], *, of_many: bool = False) -> T:
         """Call `once` until it answers; the last error stands."""
-        backoff = FIRST_WAIT
-        for left in range(self._tries - 1, -1, -1):
+        backoff, left = FIRST_WAIT, self._tries
+        while True:
+            left -= 1
             try:
                 found = once()
             except WORTH_IT as error:
-                if not left or self._stopping() or not self._is_worth_it(error, of_many):
+                if left < 1 or self._stopping() or not self._is_worth_it(error, of_many):
                     raise
             else:
                 self._credit = min(CREDIT, self._credit + EARNED)
@@ -232,7 +233,6 @@ class ReadRetry:
                 self._credit = max(0.0, self._credit - 1)
             self._clock.sleep(backoff * (0.5 + self._chance()))
             backoff = min(backoff * 2, LONGEST_BACKOFF)
-        raise AssertionError("a read is tried at least once")
 
     def _is_worth_it(self, error: Exception, of_many: bool) -> bool:
         """Whether the same read may do better later; what is too large once is so again.
