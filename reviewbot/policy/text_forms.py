@@ -308,7 +308,7 @@ def odd_space(text: str) -> int | None:
     for at, char in enumerate(text):
         if char in _MARKS or (char != " " and category(char) == "Zs"):
             return at
-        if char in _JOINERS and text[max(0, at - 1) : at + 2].strip(_JOINERS).isascii():
+        if char in _JOINERS and (text[max(0, at - 1) : at] + text[at + 1 : at + 2]).isascii():
             return at
     return None
 
