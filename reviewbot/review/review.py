@@ -110,9 +110,10 @@ class _Review:
         with self.app.spans.span("decide", review=item.review, task_id=item.id) as span:
             reviewed = self.run(item)
             span.note(outcome=reviewed.outcome.value)
-            if (verdict := reviewed.verdict) is not None:
-                span.note(action=verdict.action.value, rule=verdict.rule)
-                span.note(policy=verdict.policy, revision=verdict.revision)
+            verdict = reviewed.verdict
+            assert verdict is not None  # what was judged has one, however it ends
+            span.note(action=verdict.action.value, rule=verdict.rule)
+            span.note(policy=verdict.policy, revision=verdict.revision)
         return reviewed
 
     def run(self, item: ReviewItem) -> Reviewed:
