@@ -17,10 +17,12 @@ from reviewbot.domain.errors import (
     CannotConnect,
     Forbidden,
     KeyRefused,
+    LedgerCorrupt,
     LedgerUnwritable,
     ReviewbotError,
 )
-from reviewbot.ledger.open import open_ledger
+from reviewbot.ledger.ledger import SqlLedger
+from reviewbot.ledger.open import in_memory, open_ledger
 from reviewbot.policy.model import BeforeDeadline, Reminder
 from reviewbot.ports.queue import Listing
 from reviewbot.review.poll import poll_once
@@ -93,6 +95,59 @@ def test_an_outage_silences_nothing_the_log_knows_of() -> None:
         clock.forward(minutes=30)
 
     assert stages(app) == {f"task-{number}": [24, 6, 1] for number in range(3)}
+
+
+def test_what_an_earlier_round_came_to_is_not_said_of_the_next() -> None:
+    """The log saw it come again, nobody has judged it, and the API is away."""
+    ledger, clock = open_ledger("memory:"), HandClock(CONFIRMED + timedelta(hours=1))
+    poll_once(an_app(a_world(1), always(ESCALATE), clock=clock, ledger=ledger))
+    clock.forward(hours=10)
+    again = an_item(id="task-0", manually_confirmed_at=clock.now())
+    ledger.sight([again], clock.now())
+    (kept,) = [seen for seen in ledger.unended("comments") if seen.epoch == again.epoch]
+    app = an_app(
+        World(trouble={"waiting": [CannotConnect("away")] * 200}),
+        always(ESCALATE),
+        clock=clock,
+        ledger=ledger,
+    )
+    for _ in range(20):
+        with pytest.raises(CannotConnect):
+            poll_once(app)
+        clock.forward(minutes=30)
+
+    (bench,) = app.benches
+    assert bench.open_rounds is not None
+    assert kept.task_id in bench.open_rounds
+    assert bench.open_rounds["task-0"].epoch == again.epoch
+    assert bench.open_rounds["task-0"].action is None
+
+
+class Unreadable(SqlLedger):
+    """A log that cannot be read, twice."""
+
+    times = 2
+
+    def unended(self, review: Any) -> Any:
+        """Fail, until it is mended."""
+        self.times -= 1
+        if self.times >= 0:
+            raise LedgerCorrupt("the ledger is damaged")
+        return super().unended(review)
+
+
+def test_a_log_that_cannot_be_read_is_read_at_the_next_look() -> None:
+    """The watch goes on beside the outage, and speaks as soon as it can."""
+    ledger, clock = Unreadable(in_memory()), HandClock(CONFIRMED + timedelta(hours=1))
+    ledger.sight([an_item(id="task-0")], clock.now())
+    away = World(trouble={"waiting": [CannotConnect("away")] * 200})
+    app = an_app(away, always(ESCALATE), clock=clock, ledger=ledger)
+    clock.forward(hours=60)
+    for told_by_then in (0, 0, 1):
+        with pytest.raises(CannotConnect):
+            poll_once(app)
+        assert len(told(app)) == told_by_then
+        clock.forward(minutes=30)
 
 
 class Blank(World):
@@ -319,6 +374,21 @@ def test_a_late_start_reminds_of_the_last_moment_only() -> None:
     assert [about["subject"].split(" ", 1)[1] for about in told(app, AlarmKind.REMINDER)] == [
         "6h before deadline lead"
     ]
+
+
+def test_what_is_reminded_of_soon_is_reminded_of_with_what_is_due() -> None:
+    """Five tasks within twenty minutes make two messages, of a quarter of an hour each."""
+    clock = HandClock(CONFIRMED + timedelta(hours=65))
+    app = an_app(a_world(5), reminding((6, "lead")), clock=clock)
+    times = 0
+    for _ in range(40):
+        before = len(told(app, AlarmKind.REMINDER))
+        poll_once(app)
+        times += len(told(app, AlarmKind.REMINDER)) > before
+        clock.forward(minutes=4)
+
+    assert len(told(app, AlarmKind.REMINDER)) == 5
+    assert times == 2
 
 
 # Outages -------------------------------------------------------------------------------------

@@ -132,6 +132,22 @@ def test_a_segment_that_is_not_at_hand_is_named(ledger: Any, tmp_path: Path) -> 
     assert told(ledger)[5:] == before[5:] or ledger.verify(checkpoint).problems == ()
 
 
+def test_a_checkpoint_whose_line_has_left_is_no_departure(ledger: Any, tmp_path: Path) -> None:
+    """The bot may go on; verification, which reads the segment, still holds that line against it."""
+    some_reviews(ledger)
+    kept = ledger.checkpoint(CONFIRMED)
+    other = replace(kept, head="00" * 32)
+    assert "rewritten" in ledger.departure(other)
+
+    (seal,) = ledger.archive(tmp_path / "old", LATER, LATER, **BY)
+
+    assert kept.count <= seal.last
+    assert (ledger.departure(kept), ledger.departure(other)) == (None, None)
+    assert "is missing" in ledger.departure(replace(kept, count=kept.count + 2))
+    assert ledger.verify(kept).problems == ()
+    assert "rewritten" in ledger.verify(other).problems[0]
+
+
 ATTACKS = {
     "the hash of a line": ("hash", b"\x00" * 32),
     "what stays of a body": ("body", b"{}"),

@@ -18,8 +18,9 @@ from reviewbot.ledger.open import _parse, prepare, upgrade, version_of
 from reviewbot.ledger.postgresql import PostgreSQL
 from reviewbot.ledger.sqlite import SQLiteFile
 from reviewbot.ledger.tables import SCHEMA_VERSION
-from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint
+from reviewbot.ports.ledger import DEFAULT_KEY, Checkpoint, ErasureOrder
 from tests.builders import CONFIRMED
+from tests.ledger.test_erasure import WHO
 from tests.ledger.things import a_decision, after
 
 KEPT = Checkpoint(
@@ -127,3 +128,57 @@ def test_whoever_changes_it_now_is_found(engine: LedgerEngine, attack: str) -> N
         engine.connection.execute(text(change), {"old": new} if attack != "seal" else {})
 
     assert SqlLedger(engine).verify().problems
+
+
+def test_a_word_of_sealing_that_cannot_be_read_vouches_for_nothing(engine: LedgerEngine) -> None:
+    """Verification goes on to the end, and finds that word and every line whose text it stood for."""
+    prepare(engine)
+    with engine.writing():
+        engine.connection.execute(
+            text("UPDATE entry SET body = :none WHERE seq = 27"), {"none": b"{"}
+        )
+
+    found = SqlLedger(engine).verify(KEPT)
+
+    assert found.lines == 27
+    changed = [problem for problem in found.problems if "its hash does not fit" in problem]
+    salted = [seq for (seq,) in columns(engine, "seq", "salt IS NOT NULL AND seq <= 26")]
+    assert [int(problem.split()[1]) for problem in changed] == [*salted, 27]
+
+
+def test_what_it_said_of_a_task_can_be_erased_and_it_stays_whole(engine: LedgerEngine) -> None:
+    """The seal still binds what is left of those lines: whoever changes one of them then is found."""
+    prepare(engine)
+    ledger = SqlLedger(engine)
+
+    erased = ledger.erase(ErasureOrder(task="t1"), **WHO)
+
+    assert (erased.tasks, erased.still_open) == (1, ())
+    assert ledger.decisions()[1].decision.reason is None
+    assert ledger.decisions()[3].decision.fields == {"username": "ána"}
+    assert ledger.verify(KEPT).problems == ()
+    with engine.writing():
+        engine.connection.execute(text("UPDATE entry SET at = at + 1 WHERE seq = 7"))
+    assert ledger.verify(KEPT).problems == (
+        "line 26 or one before it was changed: the seal knows another hash",
+    )
+
+
+def test_what_stays_of_it_fits_though_the_segment_of_the_rest_is_away(
+    engine: LedgerEngine, tmp_path: Path
+) -> None:
+    """No line is blamed for those that cannot be seen, and a changed one of those that can is found."""
+    prepare(engine)
+    ledger = SqlLedger(engine)
+    (segment,) = ledger.archive(tmp_path / "old", after(days=9), after(days=9), who="Ana")
+    assert (segment.first, segment.last) == (1, 18)
+    assert ledger.verify(KEPT).problems == ()
+    (tmp_path / "old").rename(tmp_path / "away")
+
+    found = ledger.verify(KEPT)
+
+    assert found.problems == ()
+    assert [segment.file in remark for remark in found.remarks] == [True]
+    with engine.writing():
+        engine.connection.execute(text("UPDATE entry SET at = at + 1 WHERE seq = 20"))
+    assert "line 20 or the one before it was changed" in ledger.verify(KEPT).problems[0]

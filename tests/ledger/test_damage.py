@@ -94,3 +94,27 @@ def test_a_damaged_row_is_said_wherever_it_is_read(
 
     with pytest.raises(LedgerCorrupt, match="holds what cannot be read"):
         ask(ledger)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ledger: ledger.decisions(),
+        lambda ledger: ledger.decision(a_decision().id),
+        lambda ledger: list(ledger.newest_first()),
+        lambda ledger: ledger.memories("comments", ["t1"]),
+    ],
+    ids=["decisions", "one decision", "newest first", "memories"],
+)
+def test_a_decision_whose_line_is_gone_is_said_with_its_line(
+    tmp_path: Path, opened: Callable[..., Any], ask: Callable[[Any], object]
+) -> None:
+    """It is neither left out nor taken for archived: what has left the log has a row that says so."""
+    ledger = opened(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.sight([an_item(id="t1")], CONFIRMED)
+    ledger.record(a_decision(), State.HELD)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("DELETE FROM entry WHERE kind = 'held'")
+
+    with pytest.raises(LedgerCorrupt, match="line 2 is missing"):
+        ask(ledger)

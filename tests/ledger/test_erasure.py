@@ -195,6 +195,26 @@ def test_a_text_that_somebody_took_away_without_a_word_is_found(tmp_path: Path) 
         assert problem == f"line {story[-1].seq} lost its text, and no word of erasure says so"
 
 
+def test_a_word_of_erasure_that_cannot_be_read_gives_no_leave(tmp_path: Path) -> None:
+    """It is found, and so is each line whose missing text it had accounted for."""
+    with closing(open_ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
+        a_review(ledger, "t1")
+        ledger.erase(ErasureOrder(task="t1"), **WHO)
+        (word,) = ledger.notes("erased")
+        (erased,) = word.value["lines"]
+        with ledger._engine.writing() as driver:
+            driver.execute("UPDATE entry SET body = X'7b' WHERE seq = ?", (word.seq,))
+
+        assert ledger.verify().problems == (
+            f"line {word.seq} or the one before it was changed: its hash does not fit",
+            "a word of erasure cannot be read",
+            *(
+                f"line {seq} lost its text, and no word of erasure says so"
+                for seq in range(erased[0], erased[1] + 1)
+            ),
+        )
+
+
 # The files -----------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from reviewbot.ledger.chain import GENESIS, ChainEnd
 from reviewbot.ledger.events import recorded
 from reviewbot.ports.ledger import Ending, Ledger
 from tests.builders import CONFIRMED, an_item
-from tests.ledger.things import EPOCH, a_decision, after
+from tests.ledger.things import EPOCH, a_decision, a_policy, after
 
 ASKED: dict[str, Callable[[Ledger], object]] = {
     "notes": lambda ledger: ledger.notes("pause", "breaker"),
@@ -91,6 +91,30 @@ def test_of_memories_only_what_was_written_about_is_read_again(
     assert read_again(lambda: ledger.intend(a_decision(task_id="t2"))) == ["t2"]
     assert read_again(lambda: other.note("pause", "all", {}, CONFIRMED)) == ["t1", "t2"]
     assert read_again(lambda: None) == []
+
+
+def test_of_two_that_keep_a_policy_at_once_the_second_adds_nothing(
+    tmp_path: Path, opened: Callable[..., Any]
+) -> None:
+    """It had looked before the first wrote, and finds it there once it is its own turn to write."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    ledger, other = opened(url), opened(url)
+    said: list[str] = []
+
+    def other_is_first(statement: str) -> None:
+        if statement == "BEGIN IMMEDIATE" and statement not in said:
+            other.remember_policy(a_policy(), CONFIRMED)
+        said.append(statement)
+
+    ledger._engine.driver().set_trace_callback(other_is_first)
+    ledger.remember_policy(a_policy(), after(hours=1))
+
+    asked = [n for n, statement in enumerate(said) if "FROM policy" in statement]
+    assert asked[0] < said.index("BEGIN IMMEDIATE") < asked[-1], "it did look before and after"
+    (kept,) = ledger.policies()
+    assert kept.first_run_at == CONFIRMED
+    assert ledger.checkpoint(CONFIRMED).count == 1
+    assert ledger.verify().whole
 
 
 def test_what_another_made_of_our_newest_intent_is_seen(

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewbot.policy.engine.calendar import Calendar, calendars_of, resolver
+from reviewbot.policy.engine.calendar import (
+    HORIZON,
+    Calendar,
+    CommonHours,
+    calendars_of,
+    resolver,
+)
 from reviewbot.policy.model import BeforeDeadline, Fixed, FromConfirmed, Hours, OpenRange, WhenOpens
 from tests.policy.judging import judge_of
 
@@ -203,3 +209,31 @@ rules: [{name: pay, always: yes, then: approve, act during: desk}]
     assert open_days == [1, 2, 4]
     assert not calendars["desk"].is_open(paris(2026, 6, 2, 8, 59))
     assert calendars["late"].is_open(paris(2026, 6, 3, 19, 0))
+
+
+def test_what_two_hours_hold_goes_when_both_are_open() -> None:
+    """The desk's until 18:00 and a late shift's from 16:00: Tuesday noon waits for 16:00, 17:00 for nothing."""
+    late = a_calendar(OpenRange(days=WEEK, start=960, end=1320))
+    both = CommonHours([a_calendar(), late])
+    assert not both.is_open(paris(2026, 6, 2, 12))
+    assert both.next_open(paris(2026, 6, 2, 12)) == paris(2026, 6, 2, 16)
+    assert both.next_open(paris(2026, 6, 2, 17)) == paris(2026, 6, 2, 17)
+    assert both.next_open(paris(2026, 6, 5, 19)) == paris(2026, 6, 8, 16)
+
+
+def test_hours_that_never_meet_never_open() -> None:
+    """One is of mornings, one of evenings, and one is closed for good."""
+    morning = a_calendar(OpenRange(days=WEEK, start=540, end=600))
+    evening = a_calendar(OpenRange(days=WEEK, start=1140, end=1200))
+    noon = paris(2026, 6, 2, 12)
+    assert CommonHours([morning, evening]).next_open(noon) is None
+    every_day = frozenset(date(2026, 6, 2) + timedelta(days=n) for n in range(HORIZON + 2))
+    assert CommonHours([morning, a_calendar(closed=every_day)]).next_open(noon) is None
+
+
+def test_hours_are_told_right_far_beyond_the_days_that_are_kept() -> None:
+    """A desk that is asked for two years, day by day, says the same as one that is asked anew."""
+    asked = a_calendar()
+    for n in range(2 * HORIZON):
+        midnight = paris(2026, 6, 2) + timedelta(days=n)
+        assert asked.next_open(midnight) == a_calendar().next_open(midnight)

@@ -143,3 +143,11 @@ def test_a_rule_whose_hours_never_come_is_named() -> None:
     (window,) = (f for f in found if f.code == "P233")
     assert window.severity is Severity.NOTE
     assert 'the hours "xmas" stay closed' in window.message
+
+
+def test_a_length_of_time_that_is_not_known_turns_nothing() -> None:
+    """Of a task without a try nobody can say when its last one is a day old."""
+    judge = judge_of("rules:\n  - {name: old, when: {last.age: more than 20h}, then: approve}")
+    end = CONFIRMED + timedelta(hours=60)
+    assert list(judge.turns.between(facts_at(1), end)) != []
+    assert list(judge.turns.between(facts_at(1, attempts=()), end)) == []

@@ -10,6 +10,7 @@ import pytest
 from reviewbot.domain.decision import Action
 from reviewbot.policy.engine.judge import compile_policy
 from reviewbot.policy.engine.trace import trace_json
+from reviewbot.policy.facts import AccountHistory
 from reviewbot.policy.model import Fixed
 from tests.builders import CONFIRMED, an_attempt
 from tests.policy.judging import facts_at, judge_of
@@ -172,6 +173,68 @@ rules:
     )
     assert judge.triage(facts_at(attempts=None)) is None
     assert judge.triage(facts_at(attempts=None, platform="instagram")) is not None
+
+
+def test_a_fallback_of_which_no_case_is_met_needs_no_evidence() -> None:
+    """A tree that no text gives, for `otherwise` ends every fallback: nothing is decided, nothing fetched."""
+    judge = judge_of(ASK)
+    never = msgspec.structs.replace(judge.policy.deadline, fallbacks=())
+    bare = compile_policy(msgspec.structs.replace(judge.policy, deadline=never))
+    made = bare.triage(facts_at(71, attempts=None))
+    assert made is not None
+    assert made.action is Action.ESCALATE
+
+
+def test_a_total_that_only_the_text_of_the_deadline_names_is_asked_for_when_that_decides() -> None:
+    """It costs a request, so not before."""
+    judge = judge_of(
+        ASK,
+        deadline="""
+deadline:
+  decide by: 3h before deadline
+  if undecided:
+    - otherwise:
+        then: escalate
+        question: It was paid {account.finalized_total} times. Is it there?
+  because: People decide.
+""",
+    )
+    assert judge.asks_for_total(facts_at(71))
+    assert not judge.asks_for_total(facts_at(1))
+    told = msgspec.structs.replace(AccountHistory(), finalized_total=3)
+    assert not judge.asks_for_total(msgspec.structs.replace(facts_at(71), account=told))
+
+
+def test_a_listed_choice_may_be_asked_letter_by_letter() -> None:
+    """As a plain one."""
+    for listed in ("[exactly verified, exactly wrong_text]", "exactly verified"):
+        judge = judge_of(
+            f"rules:\n  - {{name: r, when: {{last.outcome_kind: {listed}}}, then: approve}}"
+        )
+        seen = facts_at(attempts=(an_attempt(outcome_kind="verified"),))
+        other = facts_at(attempts=(an_attempt(outcome_kind="scrape_failed"),))
+        assert judge.judge(seen).rule == "r"
+        assert judge.judge(other).rule != "r"
+
+
+def test_two_rules_may_ask_the_same_of_every_check() -> None:
+    """Each with its own answer, by one function."""
+    judge = judge_of(
+        """
+rules:
+  - name: tiktok
+    when: {task.platform: tiktok, any check: {comments_scraped: at least 20}}
+    then: approve
+  - name: any
+    when: {any check: {comments_scraped: at least 20}}
+    then: escalate
+"""
+    )
+    much, few = (an_attempt(comments_scraped=87),), (an_attempt(comments_scraped=2),)
+    assert judge.judge(facts_at(attempts=much)).rule == "tiktok"
+    assert judge.judge(facts_at(attempts=much, platform="instagram")).rule == "any"
+    assert judge.judge(facts_at(attempts=few)).rule not in ("tiktok", "any")
+    assert judge.code.count("def attempt") == 1
 
 
 def test_a_trace_is_kept_only_where_it_is_asked_for() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,6 +33,7 @@ from reviewbot.policy.facts import (
     read_feedback,
     since,
     summarise,
+    with_fact,
 )
 from tests.builders import (
     CONFIRMED,
@@ -41,6 +44,7 @@ from tests.builders import (
     an_attempt,
     an_item,
 )
+from tests.policy.judging import facts_at
 
 
 @given(st.permutations(range(1, 6)))
@@ -304,3 +308,44 @@ def test_an_entry_nobody_can_tell_makes_the_feedback_unknown() -> None:
     """It could be a request or a correction; no count is made of what cannot be counted."""
     history = (FeedbackEntry(type="corrections_requested"), FeedbackEntry())
     assert read_feedback(history).corrections_requested is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("task.times_disputed", 2, lambda facts: facts.past.disputes),
+        ("task.sent_back_before", 3, lambda facts: facts.past.sent_back_before),
+        ("task.sent_back_before", None, lambda facts: facts.past.sent_back_before),
+        ("task.platform", "instagram", lambda facts: facts.task.platform),
+        ("checks.count", 4, lambda facts: facts.checks.count),
+        ("last.match_score", 0.25, lambda facts: facts.checks.best_score),
+        ("profile.differs", ("bio",), lambda facts: facts.differs),
+    ],
+)
+def test_one_fact_can_be_changed_with_all_that_follows_from_it(
+    name: str, value: Any, read: Callable[[Facts], Any]
+) -> None:
+    """What if it had been another: nothing else is another."""
+    changed = with_fact(facts_at(), name, value)
+    assert changed is not None
+    assert read(changed) == value
+
+
+def test_a_round_that_is_changed_means_one_less_before_it() -> None:
+    """Of a task by what was sent back, of an account by what was corrected; an unknown one stays so."""
+    third = with_fact(facts_at(), "task.round", 3)
+    second = with_fact(facts_at(), "review.round", 2)
+    unknown = with_fact(facts_at(), "task.round", None)
+    assert third is not None
+    assert second is not None
+    assert unknown is not None
+    assert third.past.rounds_before == 2
+    assert second.feedback.corrections_applied == 1
+    assert unknown.past.disputes is None
+
+
+def test_what_follows_from_others_cannot_be_changed_by_itself() -> None:
+    """The clock's facts, those of a last try that is not there, names that are none."""
+    assert with_fact(facts_at(), "task.time_left", 3600) is None
+    assert with_fact(facts_at(attempts=()), "last.match_score", 0.5) is None
+    assert with_fact(facts_at(), "last.age", 60) is None

@@ -226,6 +226,17 @@ CYRILLIC = '"tikt\u043ek" holds a letter that only looks Latin: Cyrillic small l
             "999999w",
             ("P101", '"999999w" is not a length of time', None, FORM_OF_A_LENGTH, None),
         ),
+        (
+            read_duration,
+            "90 mnts",
+            (
+                "P101",
+                '"90 mnts" is not a length of time',
+                "did you mean  2700d  or  90m  ?",
+                None,
+                None,
+            ),
+        ),
         (read_duration, "1.2.3", ("P103", '"1.2.3" holds a fraction', None, TWO_UNITS, None)),
         (read_duration, "1.5h", ("P103", '"1.5h" holds a fraction', "write  1h30m", None, "1h30m")),
         (

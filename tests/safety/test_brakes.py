@@ -18,7 +18,7 @@ from reviewbot.domain.errors import LedgerCorrupt, LedgerUnwritable, LedgerWentB
 from reviewbot.ledger.checkpoints import CheckpointFile
 from reviewbot.ledger.open import open_ledger
 from reviewbot.review.poll import poll_once
-from reviewbot.safety.stop_conditions import StopConditions, accept, departure, keep
+from reviewbot.safety.stop_conditions import StopConditions, accept, departure, keep, newest_at
 from tests.builders import an_item
 from tests.fakes import APPROVE, START, HandClock, World, always, an_app, said
 
@@ -173,6 +173,19 @@ def test_a_log_that_cannot_be_read_is_told_and_brakes_nothing_by_itself(
 
     assert brakes() is None
     assert [alarm["sentence"] for alarm in app.events.named("alarm")] == ["the disk is away"]  # type: ignore[attr-defined]
+
+
+def test_the_age_of_checkpoints_that_cannot_be_read_is_unknown(book: CheckpointFile) -> None:
+    """As it is where none was ever kept; whoever only asks for it, as a bot that starts, is not stopped."""
+    assert newest_at(book) is None
+    keep(open_ledger("memory:"), book, START)
+    assert newest_at(book) == START
+    book.path.unlink()
+    book.path.mkdir()
+
+    with pytest.raises(LedgerUnwritable, match="cannot be read"):
+        book.read()
+    assert newest_at(book) is None
 
 
 # To the letter -------------------------------------------------------------------------------

@@ -52,6 +52,19 @@ def test_rules_read_before_a_broken_line_are_not_read_again(
     assert kept
 
 
+def test_a_mistake_in_front_of_a_broken_line_is_told_with_it() -> None:
+    """What was read before the line that breaks has one of its own, so all of it is read anew."""
+    lines = policy_text("desk", 40).split("\n")
+    rules = [number for number, line in enumerate(lines) if line.startswith("  - name:")]
+    late = next(n for n in range(rules[-5], len(lines)) if lines[n].startswith("    then: "))
+    lines[late] = lines[late].replace("then: ", "then ")
+    lines.insert(rules[2] + 1, "    colour of it: blue")
+
+    found = [(finding.code, finding.span.line) for finding in _read("\n".join(lines)).findings]
+
+    assert found == [("P020", rules[2] + 2), ("P017", late + 2)]
+
+
 def _read(text: str) -> Parsed:
     return parse_policy(text, path="p.yaml", read=lambda _: b"")
 

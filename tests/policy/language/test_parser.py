@@ -58,6 +58,25 @@ def test_a_misspelt_kind_of_review_is_the_only_mistake(text: str, word: str, mea
     assert parsed.policy is None
 
 
+@pytest.mark.parametrize(
+    ("tests", "code", "line"),
+    [
+        ("- name: pays\n  given:\n    task.platform: tiktok\n  expect approve\n", "P017", 4),
+        ("- name: pays\n   given: {task.platform: tiktok}\n  expect: approve\n", "P016", 2),
+    ],
+)
+def test_a_line_that_breaks_a_file_of_tests_is_named_in_that_file(
+    tests: str, code: str, line: int
+) -> None:
+    """As one of the policy would be, and there is no policy to be used untested."""
+    parsed = parse(POLICY.replace("KIND", "comments"), tests)
+
+    assert [(f.code, f.path, f.span.line) for f in parsed.findings] == [
+        (code, "agency.tests.yaml", line)
+    ]
+    assert parsed.policy is None
+
+
 @pytest.mark.parametrize("form", ["tests:\n{}", "{}"])
 def test_a_file_of_tests_may_leave_out_its_only_key(form: str) -> None:
     """A list of tests is enough."""
