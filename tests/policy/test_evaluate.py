@@ -205,6 +205,30 @@ deadline:
     assert not judge.asks_for_total(msgspec.structs.replace(facts_at(71), account=told))
 
 
+def test_a_total_that_only_a_statement_names_is_asked_for() -> None:
+    """What is to be done hangs on it all the same; a statement without a condition hangs on nothing."""
+    never = "never: [{{name: new accounts, {} then: approve}}]\n"
+    rules = "rules:\n  - {name: pay, when: {task.platform: tiktok}, then: approve}"
+    asking = judge_of(never.format("when: {account.finalized_total: less than 2},") + rules)
+    assert asking.asks_for_total(facts_at(1))
+    other = judge_of(never.format("when: {task.platform: instagram},") + rules)
+    assert not other.asks_for_total(facts_at(1))
+
+
+def test_a_quoted_text_of_a_denied_list_is_what_stands_in_its_quotes() -> None:
+    """A comma within belongs to it."""
+    judge = judge_of(
+        """
+rules:
+  - {name: other, when: {task.comment_text: "not ['so, so', fine]"}, then: approve}
+"""
+    )
+    assert judge.judge(facts_at(comment_text="so, so")).rule != "other"
+    assert judge.judge(facts_at(comment_text="fine")).rule != "other"
+    assert judge.judge(facts_at(comment_text="'so, so'")).rule == "other"
+    assert judge.judge(facts_at(comment_text="so")).rule == "other"
+
+
 def test_a_listed_choice_may_be_asked_letter_by_letter() -> None:
     """As a plain one."""
     for listed in ("[exactly verified, exactly wrong_text]", "exactly verified"):

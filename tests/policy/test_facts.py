@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -342,6 +343,7 @@ def test_a_round_that_is_changed_means_one_less_before_it() -> None:
     assert third.past.rounds_before == 2
     assert second.feedback.corrections_applied == 1
     assert unknown.past.disputes is None
+    assert unknown.past.rounds_before == 0
 
 
 def test_what_follows_from_others_cannot_be_changed_by_itself() -> None:
@@ -349,3 +351,12 @@ def test_what_follows_from_others_cannot_be_changed_by_itself() -> None:
     assert with_fact(facts_at(), "task.time_left", 3600) is None
     assert with_fact(facts_at(attempts=()), "last.match_score", 0.5) is None
     assert with_fact(facts_at(), "last.age", 60) is None
+
+
+def test_a_last_try_that_is_changed_leaves_those_before_it() -> None:
+    """What all tries come to follows."""
+    first, last = an_attempt(attempt_n=1), an_attempt(attempt_n=2)
+    changed = with_fact(facts_at(attempts=(first, last)), "last.comments_scraped", 87)
+    assert changed is not None
+    assert changed.attempts == (first, msgspec.structs.replace(last, comments_scraped=87))
+    assert (changed.checks.count, changed.checks.most_comments) == (2, 87)

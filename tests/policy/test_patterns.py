@@ -10,6 +10,7 @@ from reviewbot.policy.text_forms import (
     LONGEST_TEXT,
     BadPattern,
     compile_pattern,
+    odd_space,
     searcher,
 )
 
@@ -70,3 +71,23 @@ def test_the_longest_pattern_and_the_longest_text_are_taken() -> None:
     """The bounds themselves are allowed."""
     assert searcher("(?-i)" + "x" * (LONGEST_PATTERN - 5))("y") is False
     assert searcher("y$")("x" * (LONGEST_TEXT - 1) + "y") is True
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("pro\u200dmo", 3),
+        ("\u00e9o\u200dm", 2),
+        ("promo\u200c", 5),
+        ("\u200dpromo", 0),
+        ("a\u00a0b", 1),
+        ("a\u200bb", 1),
+        ("\U0001f469\u200d\U0001f467", None),
+        ("\u0645\u06cc\u200c\u062e", None),
+        ("promo", None),
+        ("\u00e9", None),
+    ],
+)
+def test_what_nobody_sees_is_found_where_it_joins_nothing(text: str, at: int | None) -> None:
+    """A joiner belongs between the parts of an emoji and the letters of some scripts, not between ours."""
+    assert odd_space(text) == at

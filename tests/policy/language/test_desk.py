@@ -7,11 +7,11 @@ import pytest
 from reviewbot.policy.diagnostics import Severity, apply_fixes
 from tests.policy.language.desk.cures import is_cured
 from tests.policy.language.desk.measure import NAME, Case, check, judge, planted, read_cases
-from tests.tier import times
+from tests.tier import some
 
 MISTAKES = [*read_cases("mistakes.txt"), *read_cases("more.txt")]
 RIGHT = read_cases("right.txt")
-TRIED = MISTAKES[:: times(3, 1)]
+TRIED = some(MISTAKES, 3)
 BLOCKS = [TRIED[first : first + 40] for first in range(0, len(TRIED), 40)]
 """Many in one test: to start, name and report each of thousands takes as long as to read it."""
 in_blocks = pytest.mark.parametrize("cases", BLOCKS, ids=lambda cases: cases[0].title)
