@@ -278,6 +278,26 @@ def test_within_a_long_pass_the_deadlines_are_watched() -> None:
     assert waits
 
 
+def test_a_question_whose_turn_has_not_come_again_is_spoken_of_as_one() -> None:
+    """Its hour comes within a long pass: it is told in time, and that a person is asked."""
+    clock, said_by_turn = HandClock(CONFIRMED + timedelta(hours=47)), list[list[str]]()
+
+    def slowly(facts: Any) -> Answer:
+        said_by_turn.append([about["sentence"] for about in told(app)])
+        clock.forward(minutes=5)
+        return ESCALATE
+
+    app = an_app(a_world(2, minutes_apart=1), FakeJudge(slowly), clock=clock)
+    poll_once(app)
+    clock.start = CONFIRMED + timedelta(hours=48, minutes=-3) - (clock.now() - clock.start)
+    said_by_turn.clear()
+    poll_once(app)
+
+    assert said_by_turn[0] == []
+    assert len(said_by_turn[-1]) == 2
+    assert all("'no rule' asks a person" in sentence for sentence in said_by_turn[-1])
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [

@@ -134,6 +134,9 @@ def test_a_segment_that_is_not_at_hand_is_named(ledger: Any, tmp_path: Path) -> 
 
 def test_a_checkpoint_whose_line_has_left_is_no_departure(ledger: Any, tmp_path: Path) -> None:
     """The bot may go on; verification, which reads the segment, still holds that line against it."""
+    ledger.sight([an_item(id="t0")], CONFIRMED)
+    first = ledger.checkpoint(CONFIRMED)
+    assert first.count == 1
     some_reviews(ledger)
     kept = ledger.checkpoint(CONFIRMED)
     other = replace(kept, head="00" * 32)
@@ -143,6 +146,7 @@ def test_a_checkpoint_whose_line_has_left_is_no_departure(ledger: Any, tmp_path:
 
     assert kept.count <= seal.last
     assert (ledger.departure(kept), ledger.departure(other)) == (None, None)
+    assert ledger.departure(first) is None
     assert "is missing" in ledger.departure(replace(kept, count=kept.count + 2))
     assert ledger.verify(kept).problems == ()
     assert "rewritten" in ledger.verify(other).problems[0]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reviewbot.domain.decision import Action, State
 from reviewbot.domain.errors import LedgerCorrupt, NotRecordable
-from reviewbot.ledger.events import LONGEST_NAME, MOST, amount_held, check, is_name, prose
+from reviewbot.ledger.events import LEAST, LONGEST_NAME, MOST, amount_held, check, is_name, prose
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import Ending
 from tests.builders import CONFIRMED, an_item
@@ -160,3 +160,5 @@ def test_prose_and_edges() -> None:
     for value in ("n" * (LONGEST_NAME + 1), "ü" * (LONGEST_NAME // 2 + 1), MOST + 1):
         with pytest.raises(NotRecordable, match="its field"):
             check("it", field=value)
+    assert [amount_held(edge) for edge in (LEAST, MOST)] == [LEAST, MOST]
+    assert [amount_held(beyond) for beyond in (LEAST - 1, MOST + 1)] == [None, None]

@@ -414,6 +414,8 @@ def test_evidence_that_comes_after_all_is_judged_by_the_rules() -> None:
     assert again is not None
     assert (again.verdict.action, again.verdict.rule) == (Action.APPROVE, "nothing could be read")
     assert again.facts is sighted
+    assert again.verdict.trace is not None
+    assert b'"scrape_failed"' in again.verdict.trace(), "the log shows what the rule saw"
 
     same = replace(before, verdict=again.verdict)
     assert judged_otherwise(judge, same, seen) is None

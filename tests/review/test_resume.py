@@ -621,6 +621,10 @@ def test_what_a_reading_does_not_show_waiting_stays_as_it_is(error: ApiError | N
         assert [seen.outcome for seen in summary.undecided] == ["overtaken"]
     assert world.calls.count("look") == 2
     assert world.keys == []
+    unread = [] if error is None else [{"task_id": TASK, "error": str(error)}] * 2
+    assert said(app).named("cannot reopen") == unread
+    levels = [level for event, level in said(app).levels if event == "cannot reopen"]
+    assert levels == ["warning"] * len(unread)
 
 
 def test_a_key_that_is_refused_while_opening_again_is_raised() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reviewbot.core.context import BotContext
 from reviewbot.core.refusals import FIRST_PAUSE, LONGEST_PAUSE
+from reviewbot.core.verdict import trace_of
 from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import (
     ApiError,
@@ -40,6 +41,7 @@ from tests.fakes import (
     said,
     world_of,
 )
+from tests.policy.judging import judge_of
 
 TASK = an_item().id
 
@@ -182,6 +184,21 @@ def test_who_is_asked_sees_what_the_checker_saw() -> None:
     assert logged.decision.evidence_hash is not None
     assert facts_from_json(logged.decision.facts).attempts is not None
     assert world_of(app).calls.count("evidence") == 1
+
+
+def test_a_question_is_written_down_with_all_that_its_rules_could_see() -> None:
+    """One condition was enough to ask; the other could not be told then, and stands there as seen."""
+    either = "{any of: [{task.target_author_handle: lumen}, {last.comments_scraped: 60}]}"
+    judge = judge_of(f"rules:\n  - {{name: ask, when: {either}, then: escalate}}")
+    world = World()
+    world.add(an_item())
+    app = an_app(world, always(ESCALATE))
+    app.benches[0].judges = (judge,)
+    poll_once(app)
+
+    (logged,) = app.ledger.decisions()
+    assert b'"fact":"last.comments_scraped","test":"60","outcome":"met"' in logged.decision.trace
+    assert logged.decision.trace == trace_of(judge, facts_from_json(logged.decision.facts))
 
 
 def test_a_question_stands_at_the_moment_at_which_it_was_judged() -> None:

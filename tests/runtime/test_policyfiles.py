@@ -11,9 +11,9 @@ import pytest
 
 from reviewbot.policy.diagnostics import Finding, Severity, Span
 from reviewbot.policy.engine.judge import compile_policy
-from reviewbot.policy.language.parser import Parsed
+from reviewbot.policy.language.parser import Parsed, parse_policy
 from reviewbot.policy.testing.cases import run_cases
-from reviewbot.runtime.policy_files import PolicyFile, policy_paths, read_capped
+from reviewbot.runtime.policy_files import PolicyFile, Seen, load_judges, policy_paths, read_capped
 
 POLICIES = Path(__file__).parents[2] / "policies"
 TEXT = """policy: disk
@@ -237,3 +237,27 @@ def test_a_swapped_symlink_is_a_new_policy(folder: Path) -> None:
     assert second is not None
     assert (first.rules[0].name, second.rules[0].name) == ("rule 1", "rule 2")
     assert not file.changed()
+
+
+class Kept:
+    """A policy that lies on no disk."""
+
+    def load(self, *, today: date | None = None) -> Parsed:
+        """Read its text."""
+        return parse_policy(TEXT, path="kept", read=lambda name: b"id\nlumen\n", today=today)
+
+    def changed(self) -> bool:
+        """It never is another one."""
+        return False
+
+    def stamps(self) -> Seen:
+        """It has one state."""
+        return ()
+
+
+def test_a_policy_is_read_from_its_path_or_from_where_else_it_is_kept(folder: Path) -> None:
+    """Both judge by the same text."""
+    (kept,) = load_judges([Kept()])
+    (file,) = load_judges([str(folder / "disk.yaml")])
+    assert (kept.policy.path, kept.policy.name) == ("kept", "disk")
+    assert kept.policy.source == file.policy.source

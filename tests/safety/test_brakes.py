@@ -361,6 +361,43 @@ def test_what_vanished_from_amidst_the_log_is_not_sent_again(
     ledger.close()
 
 
+def test_the_quarantine_of_a_later_try_that_the_log_forgot_is_counted_on(
+    world: World, tmp_path: Path
+) -> None:
+    """Its first try is forgotten too; and somebody sets the machine's clock, which ends nothing."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/log.db", lock=True)
+    clock = HandClock()
+    app = an_app(world, always(APPROVE), ledger=ledger, clock=clock)
+    world.trouble["perform"] = [ServerFault("no answer", status=500)] * 2
+    poll_once(app)
+    clock.forward(minutes=16)
+    for _ in range(2):
+        poll_once(app)
+    (lost,) = ledger.open_intents()
+    assert world.keys == [lost.decision.id, f"{lost.decision.id}-2"]
+    ledger.note("alarm", "a newer line", {}, START)
+    with sqlite3.connect(tmp_path / "log.db") as other:
+        other.execute("DELETE FROM decision")
+        other.execute("DELETE FROM entry WHERE kind IN ('intent', 'unknown', 'void')")
+    other.close()
+
+    for _ in range(2):
+        poll_once(app)
+    clock.start += timedelta(hours=1)
+    for _ in range(2):
+        clock.forward(minutes=7)
+        poll_once(app)
+        assert [again.state for again in ledger.open_intents()] == [State.UNKNOWN]
+    assert len(world.keys) == 2
+    ledger.take_as_it_is()
+    clock.forward(minutes=2)
+    for _ in range(2):
+        poll_once(app)
+    assert ledger.open_intents() == []
+    assert len(world.keys) == 3
+    ledger.close()
+
+
 @contextmanager
 def open_ledger_of(url: str) -> Iterator[Any]:
     """The log as a command opens it, beside the bot."""

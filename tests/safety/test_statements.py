@@ -123,6 +123,24 @@ def test_a_question_of_a_statement_goes_when_the_list_lets_it() -> None:
     assert room.sent() == 1
 
 
+def test_what_waits_for_its_hour_is_no_question_of_a_statement_yet() -> None:
+    """What counts is whether it is forbidden when it is to go: the entry has ended by then."""
+    never = NEVER.format(but="", deed="approve").replace(
+        "[lumen]", f"[{{id: lumen, until: {START.date()}}}]"
+    )
+    hours = "hours: {desk: {open: mon-fri 09:00-18:00}}\n"
+    rules = PAY + "    act during: desk\n"
+    room = a_room(a_policy(rules, never + hours), count=1, hours=40, saved_account_id="lumen")
+    poll_once(room.app)
+    decision = newest(room).decision
+    assert (decision.action, decision.rule) == (Action.APPROVE, "pay")
+    assert decision.until == START + timedelta(hours=11)
+    assert room.alarms("question") == []
+    room.clock.forward(hours=11)
+    poll_once(room.app)
+    assert room.sent() == 1
+
+
 def test_evidence_is_fetched_where_a_statement_asks_for_it() -> None:
     """Though the rule itself needs none: what was not looked at cannot be told."""
     never = "never:\n  - name: blind\n    when: {last.comments_scraped: 0}\n    then: approve\n"

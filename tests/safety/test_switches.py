@@ -12,7 +12,16 @@ from reviewbot.domain.decision import Action
 from reviewbot.domain.errors import Halted
 from reviewbot.ledger.open import open_ledger
 from reviewbot.ports.ledger import LogNote
-from reviewbot.safety.pauses import ALL, Pause, check, file_text, pause, pauses_on, resume
+from reviewbot.safety.pauses import (
+    ALL,
+    Pause,
+    check,
+    file_text,
+    holds_on,
+    pause,
+    pauses_on,
+    resume,
+)
 from tests.builders import CONFIRMED
 
 NOW = CONFIRMED
@@ -205,3 +214,24 @@ def test_a_pause_says_itself_in_one_line(changes: dict[str, Any], sentence: str)
     """What, by whom, why, and until when."""
     fields: dict[str, Any] = {"word": "approve", "reason": "a look", "who": "ana"} | changes
     assert Pause(**fields).sentence() == sentence
+
+
+@pytest.mark.parametrize(
+    ("subject", "value", "sentence"),
+    [
+        (
+            "all",
+            {"what": "half of them were refused"},
+            "the breaker is open: half of them were refused",
+        ),
+        ("comments", {"what": "two\nlines"}, "the breaker of comments is open: two lines"),
+        ("comments", {}, "the breaker of comments is open: a sign of something wrong"),
+    ],
+)
+def test_an_open_breaker_is_said_with_what_opened_it(
+    subject: str, value: dict[str, Any], sentence: str
+) -> None:
+    """Whoever sees that nothing is sent reads why, and of which policy."""
+    ledger = open_ledger("memory:")
+    ledger.note("breaker", subject, {"open": True} | value, NOW)
+    assert [hold.sentence for hold in holds_on(ledger, NOW)] == [sentence]

@@ -176,6 +176,21 @@ def test_an_empty_page_ends_a_list_that_promises_more_once_it_was_looked_past() 
     assert asked == [1, 2, 1, 2, *range(1, 4), *range(4, 4 + MOST_EMPTY)]
 
 
+@pytest.mark.parametrize("counted", [0, None])
+def test_a_list_that_has_become_empty_is_not_looked_behind(counted: int | None) -> None:
+    """However its first readings contradicted themselves: where no row is counted, none is missing."""
+    answers = iter([((1,), 5), ((), None), ((1,), 5), ((), None)])
+    asked: list[int] = []
+
+    def page(number: int, _: int) -> Page[int]:
+        asked.append(number)
+        rows, total = next(answers, ((), counted))
+        return Page(rows=rows, page=number, total=total)
+
+    read_all(page, same)
+    assert asked == [1, 2, 1, 2, 1]
+
+
 def test_rows_of_all_readings_are_given_newest_reading_first() -> None:
     """Where no two agreed; each row once."""
     lists = iter([(1,), (2,), (3,), (2,), (4,), (2,)])
