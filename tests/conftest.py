@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Generator
+from functools import _lru_cache_wrapper
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def _has_room() -> bool:
 # A disk takes milliseconds for each file that is kept, and again for each that is removed.
 if "TMPDIR" not in os.environ and _has_room():
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def pytest_sessionstart() -> None:
+    """Begin with nothing remembered: where a mutant is tried, the process before it has run all tests unchanged."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("reviewbot."):
+            for value in vars(module).values():
+                if isinstance(value, _lru_cache_wrapper):
+                    value.cache_clear()
 
 
 @pytest.fixture(autouse=True)
