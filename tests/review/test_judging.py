@@ -51,6 +51,7 @@ from tests.fakes import (
     said,
     world_of,
 )
+from tests.policy.judging import judge_of
 
 ITEM = an_item()
 TASK = ITEM.id
@@ -434,3 +435,41 @@ def about(task: CommentTask, *, attempts: tuple[Attempt, ...] | None, now: datet
         deadline_at=task.client_dispute_deadline_at,
         **about_task(task, attempts),
     )
+
+
+class Totals:
+    """Says how many tasks of each account were finalized, and keeps who was asked for."""
+
+    def __init__(self, count: int | None) -> None:
+        self.count, self.asked = count, list[str]()
+
+    def finalized(self, account_id: str) -> int | None:
+        """How many."""
+        self.asked.append(account_id)
+        return self.count
+
+
+BY_TOTAL = """
+rules:
+  - {name: new, when: {account.finalized_total: less than 5}, then: escalate}
+  - {name: known, when: {account.finalized_total: at least 5}, then: approve}
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "rule"), [(2, "new"), (7, "known"), (None, NO_RULE)], ids=["new", "known", "untold"]
+)
+def test_a_total_on_which_the_answer_hangs_is_asked_for_and_judged_by(
+    count: int | None, rule: str
+) -> None:
+    """Once a day for each account; where it cannot be had, no rule can tell."""
+    totals = Totals(count)
+    app = a_bot()
+    app.benches[0].judges = (judge_of(BY_TOTAL),)
+    app.benches[0].directory = totals  # type: ignore[assignment]
+
+    found = judged(app, fresh=True)
+
+    assert found.verdict.rule == rule
+    assert found.item == ITEM
+    assert totals.asked == [ITEM.account_id]
