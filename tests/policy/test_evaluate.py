@@ -96,6 +96,17 @@ def test_an_action_is_held_until_its_hours_open() -> None:
     assert judge_of(OFFICE).judge(facts_at(1)).until is None
 
 
+def test_a_rule_is_held_by_its_own_hours_and_by_those_of_all_that_pays() -> None:
+    """It goes when both are open: Tuesday 14:00 in Paris waits for 16:00, and an evening for Wednesday."""
+    judge = judge_of(
+        OFFICE.replace("  desk:", "  late: {open: mon-fri 16:00-22:00}\n  desk:")
+        + "guardrails: {approvals during: late}\n"
+    )
+    assert judge.judge(facts_at(0)).until == datetime(2026, 6, 2, 14, 0, tzinfo=UTC)
+    assert judge.judge(facts_at(3)).until is None
+    assert judge.judge(facts_at(6)).until == datetime(2026, 6, 3, 14, 0, tzinfo=UTC)
+
+
 def test_hours_do_not_bind_the_fallback() -> None:
     """A held action is undecided: at the deadline the fallback acts, whatever the hour."""
     made = judge_of(OFFICE, deadline=DEADLINE_AT_NIGHT).judge(facts_at(10))

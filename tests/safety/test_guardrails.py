@@ -75,6 +75,20 @@ def test_no_room_is_kept_for_what_money_may_not_pay_unasked(
     assert Action.DISPUTE in wanted.actions
 
 
+def test_what_waits_for_its_hours_wants_room_when_they_open() -> None:
+    """At `decide by` at the latest, and never in the past."""
+    opens = NOW + timedelta(hours=8)
+    for until, at in (
+        (opens, opens),
+        (NOW + timedelta(hours=100), CONFIRMED + timedelta(hours=69)),
+        (NOW - timedelta(hours=1), NOW),
+    ):
+        verdict = replace(says(Action.APPROVE), until=until)
+        wanted = wanting(judge_of(CAPPED), an_item(), verdict, NOW)
+        assert wanted is not None
+        assert wanted.at == at
+
+
 def test_from_decide_by_on_it_wants_room_now_and_only_for_what_is_wanted() -> None:
     """The fallback has had its say."""
     judge, moment = judge_of(CAPPED), CONFIRMED + timedelta(hours=69)
