@@ -20,5 +20,5 @@ def times(quick: int, full: int) -> int:
 
 
 def some(rows: Sequence[T], each: int) -> Sequence[T]:
-    """Each so-and-so-many-th row of a table in the quick tier, otherwise all."""
+    """One row of `each` so many in the quick tier; otherwise all, also where tests are tested themselves."""
     return rows if WHOLE else rows[::each]

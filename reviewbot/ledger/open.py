@@ -259,7 +259,8 @@ def _create(engine: LedgerEngine) -> None:
 
 @cache
 def _schema_of(driver: str) -> tuple[str, ...]:
-    """The statements that make the schema, worded once: that takes longer than to run them."""
+    """The statements that make the schema, worded once in a process: half of what a log in memory costs, and the
+    tests and the simulation open thousands."""
     worded: list[str] = []
 
     def word(ddl: Any, *_: Any, **__: Any) -> None:

@@ -462,7 +462,7 @@ rules:
 def test_a_total_on_which_the_answer_hangs_is_asked_for_and_judged_by(
     count: int | None, rule: str
 ) -> None:
-    """Once a day for each account; where it cannot be had, no rule can tell."""
+    """Once in a look; where it cannot be had, no rule can tell."""
     totals = Totals(count)
     app = a_bot()
     app.benches[0].judges = (judge_of(BY_TOTAL),)
